@@ -1,0 +1,1 @@
+"""Compiled kernels: flat arrays in, flat arrays out, no knowledge of sdot's classes."""

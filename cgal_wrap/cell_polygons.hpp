@@ -1,0 +1,159 @@
+// Power cells as convex polygons, cut to a convex domain.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "geometry.hpp"
+#include "parallel.hpp"
+
+namespace sdot {
+
+// A power diagram as its compiled maker returns it (see power_diagram.pyx), and the
+// edges around each site: edge `cell_edges[k]`, `cell_offsets[i] <= k < cell_offsets[i+1]`.
+struct DiagramArrays {
+    std::size_t sites;
+    const double *positions, *weights, *vertices;
+    const std::int32_t *edge_sites, *edge_vertices;
+    const std::int32_t *cell_offsets, *cell_edges;
+
+    Point position(std::int32_t i) const { return {positions[2 * i], positions[2 * i + 1]}; }
+    Point vertex(std::int32_t v) const { return {vertices[2 * v], vertices[2 * v + 1]}; }
+    std::int32_t other_site(std::int32_t edge, std::int32_t site) const {
+        return edge_sites[2 * edge] == site ? edge_sites[2 * edge + 1] : edge_sites[2 * edge];
+    }
+};
+
+class CellCutter {
+public:
+    CellCutter(const DiagramArrays& diagram, const Polygon& domain)
+        : diagram_(diagram), domain_(domain) {}
+
+    // The cell of a site that is not hidden, counter-clockwise; empty outside the domain.
+    const Polygon& cut(std::int32_t site) {
+        if (!chain_vertices(site)) cut_by_bisectors(site);
+        return polygon_;
+    }
+
+private:
+    bool inside_domain(Point x) const {
+        Point previous = domain_.back();
+        for (const Point& corner : domain_) {
+            if (cross(corner - previous, x - previous) < 0) return false;
+            previous = corner;
+        }
+        return true;
+    }
+
+    // The common case: a bounded cell inside the domain is the chain of its own vertices.
+    bool chain_vertices(std::int32_t site) {
+        const auto begin = diagram_.cell_offsets[site], end = diagram_.cell_offsets[site + 1];
+        starts_.clear();
+        ends_.clear();
+        for (auto k = begin; k < end; ++k) {
+            const auto edge = diagram_.cell_edges[k];
+            const bool left = diagram_.edge_sites[2 * edge] == site;
+            const auto start = diagram_.edge_vertices[2 * edge + (left ? 0 : 1)];
+            const auto finish = diagram_.edge_vertices[2 * edge + (left ? 1 : 0)];
+            if (start < 0 || finish < 0 || !inside_domain(diagram_.vertex(start))) return false;
+            starts_.push_back(start);
+            ends_.push_back(finish);
+        }
+        polygon_.clear();
+        std::int32_t current = starts_.empty() ? -1 : starts_[0];
+        for (std::size_t step = 0; step < starts_.size(); ++step) {
+            polygon_.push_back(diagram_.vertex(current));
+            const auto found = std::find(starts_.begin(), starts_.end(), current);
+            if (found == starts_.end()) return false;
+            current = ends_[found - starts_.begin()];
+        }
+        return !polygon_.empty();
+    }
+
+    void cut_by_bisectors(std::int32_t site) {
+        polygon_ = domain_;
+        for (auto k = diagram_.cell_offsets[site]; k < diagram_.cell_offsets[site + 1]; ++k) {
+            const auto other = diagram_.other_site(diagram_.cell_edges[k], site);
+            const Bisector bisector(diagram_.position(site), diagram_.position(other),
+                                    diagram_.weights[site], diagram_.weights[other]);
+            clip(polygon_, [&](Point x) { return bisector.side(x); }, scratch_);
+            polygon_.swap(scratch_);
+        }
+        if (polygon_.size() < 3) polygon_.clear();
+    }
+
+    const DiagramArrays& diagram_;
+    const Polygon& domain_;
+    Polygon polygon_, scratch_;
+    std::vector<std::int32_t> starts_, ends_;
+};
+
+// All cells: `offsets` (sites + 1) into the returned points. Hidden sites have none.
+inline std::vector<Point> cell_polygons(const DiagramArrays& diagram, const std::uint8_t* is_hidden,
+                                        const Polygon& domain, int threads,
+                                        std::int64_t* offsets) {
+    const std::size_t blocks = std::max<std::size_t>(1, diagram.sites / kSmallestParallelRange);
+    std::vector<std::vector<Point>> points(blocks);
+    const auto run_block = [&](std::size_t block) {
+        CellCutter cutter(diagram, domain);
+        const std::size_t begin = diagram.sites * block / blocks;
+        const std::size_t end = diagram.sites * (block + 1) / blocks;
+        for (std::size_t site = begin; site < end; ++site) {
+            std::size_t corners = 0;
+            if (!is_hidden[site]) {
+                const Polygon& cell = cutter.cut(static_cast<std::int32_t>(site));
+                points[block].insert(points[block].end(), cell.begin(), cell.end());
+                corners = cell.size();
+            }
+            offsets[site + 1] = static_cast<std::int64_t>(corners);
+        }
+    };
+    parallel_for(blocks, threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t block = begin; block < end; ++block) run_block(block);
+    }, 1);
+    offsets[0] = 0;
+    for (std::size_t site = 0; site < diagram.sites; ++site) offsets[site + 1] += offsets[site];
+    std::vector<Point> all;
+    all.reserve(static_cast<std::size_t>(offsets[diagram.sites]));
+    for (auto& part : points) {
+        all.insert(all.end(), part.begin(), part.end());
+        std::vector<Point>().swap(part);
+    }
+    return all;
+}
+
+// Area, centroid and central second moments (xx, xy, yy) of each polygon.
+inline void polygon_moments(const double* points, const std::int64_t* offsets, std::size_t count,
+                            int threads, double* areas, double* centroids, double* moments) {
+    const auto one = [&](std::size_t i) {
+        const Point* corner = reinterpret_cast<const Point*>(points) + offsets[i];
+        const auto corners = offsets[i + 1] - offsets[i];
+        double area = 0, xx = 0, xy = 0, yy = 0;
+        Point first{0, 0};
+        for (std::int64_t k = 1; k + 1 < corners; ++k) {  // fan from corner 0
+            const Point a = corner[k] - corner[0], b = corner[k + 1] - corner[0];
+            const double twice = cross(a, b);
+            area += twice / 2;
+            first = first + (twice / 6) * (a + b);
+            xx += twice / 12 * (a.x * a.x + a.x * b.x + b.x * b.x);
+            yy += twice / 12 * (a.y * a.y + a.y * b.y + b.y * b.y);
+            xy += twice / 24 * (2 * a.x * a.y + a.x * b.y + b.x * a.y + 2 * b.x * b.y);
+        }
+        const Point mean = area > 0 ? (1 / area) * first : Point{0, 0};
+        const Point origin = corners > 0 ? corner[0] : Point{std::nan(""), std::nan("")};
+        areas[i] = area;
+        centroids[2 * i] = origin.x + mean.x;
+        centroids[2 * i + 1] = origin.y + mean.y;
+        moments[3 * i] = xx - area * mean.x * mean.x;
+        moments[3 * i + 1] = xy - area * mean.x * mean.y;
+        moments[3 * i + 2] = yy - area * mean.y * mean.y;
+    };
+    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) one(i);
+    });
+}
+
+}  // namespace sdot

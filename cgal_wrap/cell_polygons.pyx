@@ -1,0 +1,89 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Power cells as convex polygons (CSR), and the moments of such polygons."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memcpy
+from libcpp.vector cimport vector
+
+import numpy as np
+
+cdef extern from "geometry.hpp" namespace "sdot" nogil:
+    cdef struct Point:
+        double x
+        double y
+
+cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
+    cdef struct DiagramArrays:
+        size_t sites
+        const double* positions
+        const double* weights
+        const double* vertices
+        const int32_t* edge_sites
+        const int32_t* edge_vertices
+        const int32_t* cell_offsets
+        const int32_t* cell_edges
+
+    vector[Point] c_cell_polygons "sdot::cell_polygons"(
+        const DiagramArrays&, const uint8_t*, const vector[Point]&, int, int64_t*) except +
+    void c_polygon_moments "sdot::polygon_moments"(
+        const double*, const int64_t*, size_t, int, double*, double*, double*) except +
+
+
+def cell_polygons(
+    const double[:, ::1] positions,
+    const double[::1] weights,
+    const double[:, ::1] vertices,
+    const int32_t[:, ::1] edge_sites,
+    const int32_t[:, ::1] edge_vertices,
+    const int32_t[::1] cell_offsets,
+    const int32_t[::1] cell_edges,
+    const uint8_t[::1] is_hidden,
+    const double[:, ::1] domain,
+    int threads,
+):
+    """Cells cut to the convex, counter-clockwise polygon ``domain``.
+
+    Returns ``points`` (p, 2) and ``offsets`` (n + 1,) with the corners of cell i in
+    ``points[offsets[i]:offsets[i + 1]]``, counter-clockwise.
+    """
+    cdef DiagramArrays diagram
+    diagram.sites = positions.shape[0]
+    diagram.positions = &positions[0, 0]
+    diagram.weights = &weights[0]
+    diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
+    diagram.edge_sites = &edge_sites[0, 0] if edge_sites.shape[0] else NULL
+    diagram.edge_vertices = &edge_vertices[0, 0] if edge_vertices.shape[0] else NULL
+    diagram.cell_offsets = &cell_offsets[0]
+    diagram.cell_edges = &cell_edges[0] if cell_edges.shape[0] else NULL
+    offsets = np.empty(diagram.sites + 1, dtype=np.int64)
+    cdef int64_t[::1] offsets_view = offsets
+    cdef vector[Point] corners
+    cdef Py_ssize_t k
+    for k in range(domain.shape[0]):
+        corners.push_back(Point(domain[k, 0], domain[k, 1]))
+    cdef vector[Point] points
+    with nogil:
+        points = c_cell_polygons(diagram, &is_hidden[0], corners, threads, &offsets_view[0])
+    result = np.empty((points.size(), 2))
+    cdef double[:, ::1] result_view = result
+    if points.size():
+        memcpy(&result_view[0, 0], points.data(), points.size() * sizeof(Point))
+    return result, offsets
+
+
+def polygon_moments(const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+    """Areas (n,), centroids (n, 2; NaN without corners) and central second moments (n, 3)."""
+    cdef size_t count = offsets.shape[0] - 1
+    areas = np.empty(count)
+    centroids = np.empty((count, 2))
+    moments = np.empty((count, 3))
+    cdef double[::1] areas_view = areas
+    cdef double[:, ::1] centroids_view = centroids
+    cdef double[:, ::1] moments_view = moments
+    if count:
+        with nogil:
+            c_polygon_moments(
+                &points[0, 0] if points.shape[0] else NULL, &offsets[0], count, threads,
+                &areas_view[0], &centroids_view[0, 0], &moments_view[0, 0])
+    return areas, centroids, moments

@@ -1,0 +1,152 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Integrals of a piecewise polynomial density on a grid over power cells and their edges."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libcpp cimport bool as cpp_bool
+
+import numpy as np
+
+cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
+    cdef struct GaussRule:
+        int count
+        const double* nodes
+        const double* weights
+
+    cdef struct GridAxis:
+        int pixels
+        const double* lines
+        cpp_bool uniform
+
+    cdef cppclass PolynomialGrid:
+        GridAxis x
+        GridAxis y
+        int terms
+        const double* values
+        const double* row_prefix
+        const double* row_totals
+
+cdef extern from "polynomial_grid_edges.hpp" namespace "sdot" nogil:
+    cdef struct DiagramEdges:
+        size_t sites
+        size_t edges
+        const double* positions
+        const double* weights
+        const double* vertices
+        const int32_t* edge_sites
+        const int32_t* edge_vertices
+
+    void c_masses_and_edge_weights "sdot::masses_and_edge_weights"(
+        const DiagramEdges&, const uint8_t*, const PolynomialGrid&, const GaussRule&, int,
+        double*, double*) except +
+
+cdef extern from "polynomial_grid_moments.hpp" namespace "sdot" nogil:
+    void c_cell_moments "sdot::cell_moments"(
+        const PolynomialGrid&, const GaussRule&, const double*, const int64_t*, size_t, int,
+        double*, double*, double*) except +
+
+
+cdef class GridKernel:
+    """A piecewise polynomial density; immutable, so any number of threads may share it.
+
+    ``values`` is (nx, ny, terms, terms), the coefficient of s**p t**q on pixel (ix, iy) at
+    ``values[ix, iy, p, q]`` with s, t local coordinates in [0, 1].
+    """
+
+    cdef PolynomialGrid grid
+    cdef object arrays  # keeps alive what `grid` and the rules point to
+    cdef GaussRule edge_rule
+    cdef GaussRule moment_rule
+
+    def __init__(self, x_lines, y_lines, values, bint x_uniform, bint y_uniform):
+        cdef double[::1] x_view = np.array(x_lines, dtype=np.float64)
+        cdef double[::1] y_view = np.array(y_lines, dtype=np.float64)
+        cdef double[:, :, :, ::1] values_view = np.array(values, dtype=np.float64, order="C")
+        if (
+            values_view.shape[0] != x_view.shape[0] - 1
+            or values_view.shape[1] != y_view.shape[0] - 1
+            or values_view.shape[2] != values_view.shape[3]
+        ):
+            raise ValueError("values must have shape (nx, ny, terms, terms) to match the lines")
+        cdef int terms = values_view.shape[2]
+        # The integral in x of each pixel's polynomial, then its running sum along each row.
+        pixel_rows = np.einsum(
+            "xypq,p,x->xyq", values_view, 1.0 / np.arange(1, terms + 1), np.diff(x_view))
+        running = np.cumsum(pixel_rows, axis=0)
+        prefix = np.zeros_like(running)
+        prefix[1:] = running[: len(running) - 1]
+        cdef double[:, :, ::1] prefix_view = np.ascontiguousarray(prefix)
+        cdef double[:, ::1] totals_view = np.ascontiguousarray(running[len(running) - 1])
+        self.grid.x = GridAxis(x_view.shape[0] - 1, &x_view[0], x_uniform)
+        self.grid.y = GridAxis(y_view.shape[0] - 1, &y_view[0], y_uniform)
+        self.grid.terms = terms
+        self.grid.values = &values_view[0, 0, 0, 0]
+        self.grid.row_prefix = &prefix_view[0, 0, 0]
+        self.grid.row_totals = &totals_view[0, 0]
+        # Along an edge F has degree 2 terms - 1; for the moments see polynomial_grid_moments.hpp.
+        edge_nodes, edge_weights = gauss_rule(terms)
+        moment_nodes, moment_weights = gauss_rule(terms + 1)
+        cdef double[::1] edge_nodes_view = edge_nodes
+        cdef double[::1] edge_weights_view = edge_weights
+        cdef double[::1] moment_nodes_view = moment_nodes
+        cdef double[::1] moment_weights_view = moment_weights
+        self.edge_rule = GaussRule(terms, &edge_nodes_view[0], &edge_weights_view[0])
+        self.moment_rule = GaussRule(terms + 1, &moment_nodes_view[0], &moment_weights_view[0])
+        self.arrays = (
+            np.asarray(x_view), np.asarray(y_view), np.asarray(values_view),
+            np.asarray(prefix_view), np.asarray(totals_view),
+            edge_nodes, edge_weights, moment_nodes, moment_weights)
+
+    def masses_and_edge_weights(
+        self,
+        const double[:, ::1] positions,
+        const double[::1] weights,
+        const double[:, ::1] vertices,
+        const int32_t[:, ::1] edge_sites,
+        const int32_t[:, ::1] edge_vertices,
+        const uint8_t[::1] is_hidden,
+        int threads,
+    ):
+        """Masses of the cells (n,), and the integral of the density along each edge
+        divided by twice the distance of its two sites (e,)."""
+        cdef DiagramEdges diagram
+        diagram.sites = positions.shape[0]
+        diagram.edges = edge_sites.shape[0]
+        diagram.positions = &positions[0, 0]
+        diagram.weights = &weights[0]
+        diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
+        diagram.edge_sites = &edge_sites[0, 0] if diagram.edges else NULL
+        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.edges else NULL
+        masses = np.empty(diagram.sites)
+        edge_weights = np.empty(diagram.edges)
+        cdef double[::1] masses_view = masses
+        cdef double[::1] edge_weights_view = edge_weights
+        with nogil:
+            c_masses_and_edge_weights(
+                diagram, &is_hidden[0], self.grid, self.edge_rule, threads, &masses_view[0],
+                &edge_weights_view[0] if diagram.edges else NULL)
+        return masses, edge_weights
+
+    def cell_moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
+        xx, xy, yy (n, 3) of the density over polygons inside the grid."""
+        cdef size_t count = offsets.shape[0] - 1
+        masses = np.empty(count)
+        centroids = np.empty((count, 2))
+        second_moments = np.empty((count, 3))
+        cdef double[::1] masses_view = masses
+        cdef double[:, ::1] centroids_view = centroids
+        cdef double[:, ::1] second_moments_view = second_moments
+        if count:
+            with nogil:
+                c_cell_moments(
+                    self.grid, self.moment_rule, &points[0, 0] if points.shape[0] else NULL,
+                    &offsets[0], count, threads, &masses_view[0], &centroids_view[0, 0],
+                    &second_moments_view[0, 0])
+        return masses, centroids, second_moments
+
+
+def gauss_rule(int count):
+    """Nodes and weights of the Gauss-Legendre rule with ``count`` points on [0, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return 0.5 * (nodes + 1.0), 0.5 * weights

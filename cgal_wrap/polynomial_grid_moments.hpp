@@ -1,0 +1,247 @@
+// Mass, centroid and second moments of a polynomial grid over convex polygons.
+//
+// Each polygon is cut along the grid lines; on a piece inside one pixel the integrand is
+// a polynomial, integrated exactly by Gauss rules on triangles (collapsed squares) or, for
+// whole pixels, on the square. All weights are positive, and pieces are merged about their
+// own centroids, so nothing cancels however small or far from the origin a cell is.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "geometry.hpp"
+#include "parallel.hpp"
+#include "polynomial_grid.hpp"
+
+namespace sdot {
+
+// Mass, mean and central second moments of a part of the density, mergeable
+// (Chan, Golub and LeVeque, 1979).
+struct Moments {
+    double mass = 0;
+    Point mean{0, 0};
+    double xx = 0, xy = 0, yy = 0;
+
+    void merge(const Moments& other) {
+        const double total = mass + other.mass;
+        if (total == 0) return;
+        const Point gap = other.mean - mean;
+        const double share = other.mass / total, spread = mass * share;
+        mean = mean + share * gap;
+        xx += other.xx + spread * gap.x * gap.x;
+        xy += other.xy + spread * gap.x * gap.y;
+        yy += other.yy + spread * gap.y * gap.y;
+        mass = total;
+    }
+};
+
+// Sums node by node within a piece, then piece by piece within a row, then row by row:
+// short sums, so that rounding stays small on images of millions of pixels.
+template <int Terms>
+class MomentSums {
+public:
+    explicit MomentSums(const PolynomialGrid& grid) : grid_(grid) {}
+
+    void node(int ix, int iy, Point x, double weight) {
+        if (is_new_piece_) origin_ = x;
+        is_new_piece_ = false;
+        const Point r = x - origin_;
+        const double mass = weight * grid_.template density<Terms>(ix, iy, x);
+        piece_.mass += mass;
+        piece_.mean = piece_.mean + mass * r;
+        piece_.xx += mass * r.x * r.x;
+        piece_.xy += mass * r.x * r.y;
+        piece_.yy += mass * r.y * r.y;
+    }
+
+    void end_piece() {
+        if (piece_.mass > 0) {
+            const Point mean = (1 / piece_.mass) * piece_.mean;
+            row_.merge({piece_.mass, origin_ + mean, piece_.xx - piece_.mass * mean.x * mean.x,
+                        piece_.xy - piece_.mass * mean.x * mean.y,
+                        piece_.yy - piece_.mass * mean.y * mean.y});
+        }
+        piece_ = {};
+        is_new_piece_ = true;
+    }
+
+    void end_row() {
+        cell_.merge(row_);
+        row_ = {};
+    }
+
+    Moments take() {
+        const Moments result = cell_;
+        cell_ = {};
+        return result;
+    }
+
+private:
+    const PolynomialGrid& grid_;
+    Moments piece_, row_, cell_;  // piece_.mean and the rest of piece_ are raw sums about origin_
+    Point origin_{0, 0};
+    bool is_new_piece_ = true;
+};
+
+// Cuts a polygon into its pieces inside single pixels and shows the visitor the nodes of an
+// exact rule on each: visitor.node(ix, iy, point, weight), then end_piece() and end_row().
+template <class Visitor>
+class PixelPieces {
+public:
+    PixelPieces(const PolynomialGrid& grid, const GaussRule& rule, Visitor& visitor)
+        : grid_(grid), rule_(rule), visitor_(visitor) {}
+
+    void run(const Point* corners, std::size_t count) {
+        if (count < 3) return;
+        rest_.assign(corners, corners + count);
+        double low, high;
+        extent(rest_, &Point::y, low, high);
+        const int last = grid_.y.locate(high);
+        for (int iy = grid_.y.locate(low); iy <= last; ++iy) {
+            split(rest_, strip_, &Point::y, iy < last ? grid_.y.lines[iy + 1] : kNever);
+            if (strip_.size() < 3) continue;
+            run_row(iy);
+            visitor_.end_row();
+        }
+    }
+
+private:
+    static constexpr double kNever = std::numeric_limits<double>::infinity();
+
+    static void extent(const Polygon& polygon, double Point::*axis, double& low, double& high) {
+        low = high = polygon[0].*axis;
+        for (const Point& p : polygon) {
+            low = std::min(low, p.*axis);
+            high = std::max(high, p.*axis);
+        }
+    }
+
+    // Moves the part of `rest` below the line to `part`.
+    void split(Polygon& rest, Polygon& part, double Point::*axis, double line) {
+        if (line == kNever) {
+            part.swap(rest);
+            rest.clear();
+            return;
+        }
+        clip(rest, [&](Point p) { return p.*axis - line; }, part);
+        clip(rest, [&](Point p) { return line - p.*axis; }, scratch_);
+        rest.swap(scratch_);
+    }
+
+    void run_row(int iy) {
+        double low, high;
+        extent(strip_, &Point::x, low, high);
+        const int first = grid_.x.locate(low), last = grid_.x.locate(high);
+        int whole_begin = last + 1, whole_end = last + 1;
+        if (last - first > 2) whole_pixels(iy, whole_begin, whole_end);
+        for (int ix = first; ix <= last; ++ix) {
+            if (ix == whole_begin && whole_begin < whole_end) {
+                split(strip_, piece_, &Point::x, grid_.x.lines[whole_begin]);
+                run_piece(ix - 1, iy);
+                for (; ix < whole_end; ++ix) run_pixel(ix, iy);
+                split(strip_, piece_, &Point::x, grid_.x.lines[whole_end]);
+                if (ix > last) return;
+            }
+            split(strip_, piece_, &Point::x, ix < last ? grid_.x.lines[ix + 1] : kNever);
+            run_piece(ix, iy);
+        }
+    }
+
+    // The pixels of a row that lie wholly inside the strip, which is convex: those between
+    // its sides at both heights of the row.
+    void whole_pixels(int iy, int& begin, int& end) const {
+        double left = -kNever, right = kNever;
+        for (const double height : {grid_.y.lines[iy], grid_.y.lines[iy + 1]}) {
+            double low = kNever, high = -kNever;
+            for (const Point& p : strip_) {
+                if (std::abs(p.y - height) > 1e-14 * grid_.y.size(iy) + 1e-16 * std::abs(height))
+                    continue;
+                low = std::min(low, p.x);
+                high = std::max(high, p.x);
+            }
+            left = std::max(left, low);
+            right = std::min(right, high);
+        }
+        if (!(left < right)) return;
+        begin = grid_.x.locate(left);
+        if (grid_.x.lines[begin] < left) ++begin;
+        end = grid_.x.locate(right);
+        if (grid_.x.lines[end + 1] <= right) ++end;
+    }
+
+    void run_pixel(int ix, int iy) const {
+        const Point corner{grid_.x.lines[ix], grid_.y.lines[iy]};
+        const Point size{grid_.x.size(ix), grid_.y.size(iy)};
+        for (int g = 0; g < rule_.count; ++g)
+            for (int h = 0; h < rule_.count; ++h)
+                visitor_.node(
+                    ix, iy,
+                    Point{corner.x + rule_.nodes[g] * size.x, corner.y + rule_.nodes[h] * size.y},
+                    rule_.weights[g] * rule_.weights[h] * size.x * size.y);
+        visitor_.end_piece();
+    }
+
+    // Triangles (apex, a, b) as x = apex + r (a + u (b - a)), with Jacobian r cross(a, b).
+    void run_piece(int ix, int iy) const {
+        for (std::size_t k = 1; k + 1 < piece_.size(); ++k) {
+            const Point a = piece_[k] - piece_[0], b = piece_[k + 1] - piece_[0];
+            const double jacobian = cross(a, b);
+            if (!(jacobian > 0)) continue;
+            for (int g = 0; g < rule_.count; ++g) {
+                const double r = rule_.nodes[g];
+                for (int h = 0; h < rule_.count; ++h)
+                    visitor_.node(ix, iy, piece_[0] + r * (a + rule_.nodes[h] * (b - a)),
+                                  rule_.weights[g] * rule_.weights[h] * r * jacobian);
+            }
+        }
+        visitor_.end_piece();
+    }
+
+    const PolynomialGrid& grid_;
+    const GaussRule& rule_;
+    Visitor& visitor_;
+    Polygon rest_, strip_, piece_, scratch_;
+};
+
+// The rule must be exact for degree 2 terms + 1 (density of total degree 2 (terms - 1),
+// second moments, Jacobian).
+template <int Terms>
+void cell_moments_with(const PolynomialGrid& grid, const GaussRule& rule, const double* points,
+                       const std::int64_t* offsets, std::size_t count, int threads, double* masses,
+                       double* centroids, double* second_moments) {
+    const Point* corners = reinterpret_cast<const Point*>(points);
+    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
+        MomentSums<Terms> sums(grid);
+        PixelPieces<MomentSums<Terms>> pieces(grid, rule, sums);
+        for (std::size_t i = begin; i < end; ++i) {
+            pieces.run(corners + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
+            const Moments cell = sums.take();
+            const double undefined = std::numeric_limits<double>::quiet_NaN();
+            masses[i] = cell.mass;
+            centroids[2 * i] = cell.mass > 0 ? cell.mean.x : undefined;
+            centroids[2 * i + 1] = cell.mass > 0 ? cell.mean.y : undefined;
+            second_moments[3 * i] = cell.xx;
+            second_moments[3 * i + 1] = cell.xy;
+            second_moments[3 * i + 2] = cell.yy;
+        }
+    }, 64);
+}
+
+inline void cell_moments(const PolynomialGrid& grid, const GaussRule& rule, const double* points,
+                         const std::int64_t* offsets, std::size_t count, int threads,
+                         double* masses, double* centroids, double* second_moments) {
+    const auto run = [&](auto with_terms) {
+        with_terms(grid, rule, points, offsets, count, threads, masses, centroids, second_moments);
+    };
+    switch (grid.terms) {
+        case 1: run(cell_moments_with<1>); break;
+        case 2: run(cell_moments_with<2>); break;
+        case 3: run(cell_moments_with<3>); break;
+        case 4: run(cell_moments_with<4>); break;
+        default: run(cell_moments_with<0>);
+    }
+}
+
+}  // namespace sdot

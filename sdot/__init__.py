@@ -1,0 +1,23 @@
+"""Exact semi-discrete optimal transport in the plane, differentiable in JAX and PyTorch."""
+
+from sdot.distance import distance
+from sdot.distributions.polynomial_grid import PolynomialGrid
+from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
+from sdot.driver import driver
+from sdot.errors import ConvergenceError
+from sdot.plan import OtPlan, optimal_transport_plan
+from sdot.power_diagram import PowerDiagram
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConvergenceError",
+    "OtPlan",
+    "PolynomialGrid",
+    "PowerDiagram",
+    "SumOfDiracs",
+    "SumOfWeightedDiracs",
+    "distance",
+    "driver",
+    "optimal_transport_plan",
+]

@@ -1,0 +1,1 @@
+"""Thin wiring between the NumPy core and the frameworks; imported only when needed."""

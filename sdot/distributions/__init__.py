@@ -1,0 +1,1 @@
+"""Measures in the plane: Diracs and densities."""

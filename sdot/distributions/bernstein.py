@@ -1,0 +1,64 @@
+"""Where is a piecewise polynomial negative? Answered by its Bernstein coefficients.
+
+On the unit square a polynomial lies between the least and the greatest of its Bernstein
+coefficients, and the corner coefficients are values (Farouki, The Bernstein polynomial
+basis: a centennial retrospective, 2012). Halving the square brings the two together.
+"""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+
+from sdot.validation import FloatArray
+
+__all__ = ["find_negative_pixel"]
+
+_ROUNDING = 1e-12  # negative values below this share of the largest coefficient are rounding
+_HALVINGS = 12
+
+
+def find_negative_pixel(coefficients: FloatArray) -> tuple[int, int] | None:
+    """Return a pixel where the polynomial is negative, or None.
+
+    ``coefficients`` (nx, ny, k + 1, k + 1) are monomial. A minimum so close to zero that
+    `_HALVINGS` halvings do not decide its sign passes for zero.
+    """
+    terms = coefficients.shape[2]
+    threshold = -_ROUNDING * np.abs(coefficients).max(initial=0.0)
+    to_bernstein = _monomial_to_bernstein(terms)
+    patches = np.einsum("ap,xypq,bq->xyab", to_bernstein, coefficients, to_bernstein)
+    patches = patches.reshape(-1, terms, terms)
+    pixels = np.arange(len(patches))
+    left, right = _halves(terms)
+    for _ in range(_HALVINGS):
+        corners = patches[:, :: max(1, terms - 1), :: max(1, terms - 1)]
+        negative = np.flatnonzero(corners.min(axis=(1, 2), initial=np.inf) < threshold)
+        if negative.size:
+            x, y = divmod(int(pixels[negative[0]]), coefficients.shape[1])
+            return x, y
+        undecided = patches.min(axis=(1, 2)) < threshold
+        if not undecided.any():
+            return None
+        parts = [
+            np.einsum("ap,npq,bq->nab", half_x, patches[undecided], half_y)
+            for half_x in (left, right)
+            for half_y in (left, right)
+        ]
+        patches = np.concatenate(parts)
+        pixels = np.tile(pixels[undecided], 4)
+    return None
+
+
+def _monomial_to_bernstein(terms: int) -> FloatArray:
+    degree = terms - 1
+    return np.array(
+        [[comb(a, p) / comb(degree, p) for p in range(terms)] for a in range(terms)], dtype=float
+    )
+
+
+def _halves(terms: int) -> tuple[FloatArray, FloatArray]:
+    """De Casteljau's matrices from [0, 1] to [0, 1/2] and [1/2, 1]."""
+    left = np.array([[comb(a, p) / 2.0**a for p in range(terms)] for a in range(terms)])
+    return left, left[::-1, ::-1]

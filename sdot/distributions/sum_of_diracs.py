@@ -1,0 +1,95 @@
+"""Sums of weighted Dirac masses."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from sdot.frameworks import common_framework, is_jax_tracer
+from sdot.power_diagram import check_positions, check_weights
+from sdot.validation import FloatArray, check_mass, check_positive
+
+__all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
+
+
+class SumOfDiracs:
+    """Point masses ``sum_i m_i delta(y_i)`` in the plane.
+
+    Parameters
+    ----------
+    positions : array_like, (n, 2)
+        The points y_i, NumPy, JAX (traced too) or PyTorch. Coincident points are allowed.
+    weights : array_like, (n,), optional
+        Positive relative masses, all equal by default: ``m_i = mass * weights_i / sum(weights)``.
+    mass : float, optional
+        The total mass, 1 by default.
+
+    Attributes
+    ----------
+    positions, weights : the arguments as given; ``weights`` may be None.
+    mass : the total mass.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of real numbers, or JAX and PyTorch arrays are mixed.
+    ValueError
+        If shapes do not fit, an entry is NaN or infinite, or a weight is not positive. Of
+        arrays that JAX is tracing only shapes and types can be checked.
+    """
+
+    def __init__(self, positions: Any, weights: Any = None, mass: float = 1) -> None:
+        common_framework(positions, weights)
+        self.positions = positions
+        self.weights = weights
+        total = check_mass(mass)
+        if total is None:
+            raise TypeError("mass: expected a positive number, not None")
+        self.mass = total
+        if is_jax_tracer(positions) or is_jax_tracer(weights):
+            self._check_traced()
+        else:
+            self.numpy_positions, self.numpy_weights  # noqa: B018  (checks the values)
+
+    @cached_property
+    def numpy_positions(self) -> FloatArray:
+        """The positions as a float64 NumPy copy (n, 2)."""
+        return check_positions(self.positions)
+
+    @cached_property
+    def numpy_weights(self) -> FloatArray | None:
+        """The weights as a float64 NumPy copy (n,), or None."""
+        return None if self.weights is None else check_dirac_weights(self.weights, len(self))
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __repr__(self) -> str:
+        kind = "equal" if self.weights is None else "given"
+        return f"SumOfDiracs({len(self)} points, {kind} weights, mass {self.mass:g})"
+
+    def _check_traced(self) -> None:
+        shape = getattr(self.positions, "shape", None)
+        if shape is not None and (len(shape) != 2 or shape[1] != 2 or shape[0] == 0):
+            raise ValueError(f"positions: expected shape (n, 2) with n >= 1, not {shape}")
+        weights_shape = getattr(self.weights, "shape", None)
+        if weights_shape is not None and weights_shape != (len(self),):
+            raise ValueError(
+                f"weights: expected one number per site, shape ({len(self)},), not {weights_shape}"
+            )
+
+
+class SumOfWeightedDiracs(SumOfDiracs):
+    """`SumOfDiracs` with the weights spelt out: ``SumOfWeightedDiracs(positions, weights)``."""
+
+    def __init__(self, positions: Any, weights: Any, mass: float = 1) -> None:
+        if weights is None:
+            raise TypeError("weights: expected one number per site, not None; use SumOfDiracs")
+        super().__init__(positions, weights, mass)
+
+
+def check_dirac_weights(weights: Any, count: int) -> FloatArray:
+    """Return positive float64 weights (n,)."""
+    result = check_weights(weights, count)
+    check_positive(result, "weights")
+    return result

@@ -1,0 +1,110 @@
+"""Defaults for arguments that do not belong to a framework: ``sdot.driver``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+__all__ = ["Driver", "driver"]
+
+_FRAMEWORKS = ("numpy", "jax", "torch")
+_DTYPES = ("FP32", "FP64")
+
+
+class Driver:
+    """Defaults that apply where the arguments do not decide.
+
+    Arrays of a framework keep their framework, dtype and device whatever is set here. Lists,
+    scalars and NumPy arrays are answered in ``framework``; lists and integers in ``dtype``.
+
+    Attributes
+    ----------
+    framework : {"numpy", "jax", "torch"}
+        From ``SDOT_FRAMEWORK``, "numpy" by default.
+    dtype : {"FP32", "FP64"}
+        Precision of results, from ``SDOT_DTYPE``, "FP64" by default. All computations are in
+        double precision. JAX rounds to single precision unless its x64 mode is on.
+    device : str or None
+        Device of results in the framework's own spelling ("cpu", "cuda:0"), from
+        ``SDOT_DEVICE``; None, the default, is the framework's default device.
+    threads : int
+        Threads that a solve may use, from ``SDOT_THREADS``, by default the number of
+        processors this process may run on. Results do not depend on it.
+    """
+
+    def __init__(self) -> None:
+        self._framework = _one_of("SDOT_FRAMEWORK", os.environ.get("SDOT_FRAMEWORK", "numpy"), _FRAMEWORKS)
+        self._dtype = _one_of("SDOT_DTYPE", os.environ.get("SDOT_DTYPE", "FP64"), _DTYPES)
+        self._device = _device_name("SDOT_DEVICE", os.environ.get("SDOT_DEVICE") or None)
+        threads = os.environ.get("SDOT_THREADS")
+        self._threads = _thread_count("SDOT_THREADS", int(threads) if threads else _processors())
+
+    @property
+    def framework(self) -> str:
+        """Framework of results for arguments that have none."""
+        return self._framework
+
+    @framework.setter
+    def framework(self, value: str) -> None:
+        self._framework = _one_of("driver.framework", value, _FRAMEWORKS)
+
+    @property
+    def dtype(self) -> str:
+        """Precision of results for arguments that have none."""
+        return self._dtype
+
+    @dtype.setter
+    def dtype(self, value: str) -> None:
+        self._dtype = _one_of("driver.dtype", value, _DTYPES)
+
+    @property
+    def device(self) -> str | None:
+        """Device of results for arguments that have none."""
+        return self._device
+
+    @device.setter
+    def device(self, value: str | None) -> None:
+        self._device = _device_name("driver.device", value)
+
+    @property
+    def threads(self) -> int:
+        """Threads that native code may use."""
+        return self._threads
+
+    @threads.setter
+    def threads(self, value: int) -> None:
+        self._threads = _thread_count("driver.threads", value)
+
+
+def _one_of(name: str, value: str, choices: Iterable[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}")
+    return value
+
+
+def _device_name(name: str, value: str | None) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name}: expected a device name such as 'cpu', or None, not {value!r}")
+    if value is not None and value.partition(":")[0] not in ("cpu", "cuda", "gpu", "tpu", "mps"):
+        raise ValueError(
+            f"{name}: expected 'cpu', 'cuda', 'gpu', 'tpu' or 'mps', with a number after a colon "
+            f"if there are several, not {value!r}"
+        )
+    return value
+
+
+def _thread_count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: expected a whole number, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{name}: expected at least 1 thread, not {value}")
+    return value
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+driver = Driver()

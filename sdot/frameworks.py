@@ -1,0 +1,77 @@
+"""Which array library an argument belongs to, found without importing that library.
+
+An argument can only be a JAX or PyTorch array if its library is imported already, so a
+look at ``sys.modules`` is enough and ``import sdot`` needs neither.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Framework = Literal["numpy", "jax", "torch"]
+
+__all__ = ["Framework", "common_framework", "framework_of", "is_jax_tracer", "to_numpy"]
+
+
+def framework_of(array: Any) -> Framework | None:
+    """Return the library of an array; None for lists, scalars and the like."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(array, torch.Tensor):
+        return "torch"
+    jax = sys.modules.get("jax")
+    if jax is not None and isinstance(array, jax.Array):
+        return "jax"
+    return "numpy" if isinstance(array, np.ndarray | np.generic) else None
+
+
+def is_jax_tracer(array: Any) -> bool:
+    """Tell whether the value of a JAX array is unknown because a function is being traced."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(array, jax.core.Tracer)
+
+
+def common_framework(*arrays: Any) -> Framework | None:
+    """Return the one library of all arrays.
+
+    NumPy arrays and lists mix with either of the others; None where nothing but lists came.
+
+    Raises
+    ------
+    TypeError
+        If JAX and PyTorch arrays are mixed.
+    """
+    found = {framework_of(array) for array in arrays} - {None}
+    if {"jax", "torch"} <= found:
+        raise TypeError(
+            "expected arrays of one framework, not JAX and PyTorch arrays in one call; "
+            "convert the ones to the other"
+        )
+    for framework in ("jax", "torch", "numpy"):
+        if framework in found:
+            return framework
+    return None
+
+
+def to_numpy(array: Any) -> npt.NDArray[Any]:
+    """Return the values of any array as a NumPy array (shared with the caller's if possible)."""
+    if framework_of(array) == "torch":
+        tensor = array.detach().cpu()
+        # NumPy has no bfloat16.
+        return tensor.numpy() if tensor.element_size() > 2 else _half_to_numpy(tensor)
+    if is_jax_tracer(array):
+        raise TypeError(
+            "expected a concrete array, not one that is being traced by JAX; "
+            "build this object outside of the jitted function"
+        )
+    values = np.asarray(array)
+    if values.dtype.kind == "V":  # JAX's bfloat16 and other extension types
+        values = values.astype(np.float32)
+    return values
+
+
+def _half_to_numpy(tensor: Any) -> npt.NDArray[Any]:
+    return tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()

@@ -1,0 +1,1 @@
+"""The semi-discrete transport solver: NumPy only, no framework."""

@@ -1,0 +1,132 @@
+"""Weights to start Newton's method from: an entropic transport on a coarse grid.
+
+Sinkhorn's algorithm in the log domain, between the sites binned on a coarse grid and the
+coarsened density, gives a potential f on the density's side. The initial weight of a site y
+is its soft c-transform
+
+    w(y) = -eps log sum_x a(x) exp((f(x) - |x - y|**2) / eps),
+
+with which every site has a cell: |y|**2 - w(y) is, up to a constant, the strictly convex
+function eps log sum exp(2 x.y / eps + ...). It is smooth on the scale sqrt(eps), so it is
+computed on a regular grid, where the kernel separates into its two axes, and interpolated.
+(Sinkhorn in the log domain: Peyre and Cuturi, Computational Optimal Transport, 2019, 4.4.)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import RectBivariateSpline
+
+from sdot.solver.problem import TransportProblem
+from sdot.validation import FloatArray
+
+__all__ = ["entropic_weights"]
+
+_COOLING = 0.6  # factor between successive values of epsilon
+_SWEEPS = 4  # at each of them
+_NODES_PER_WIDTH = 6.0  # interpolation nodes per sqrt(epsilon)
+
+
+class _Axes(NamedTuple):
+    """Bin centres along both axes."""
+
+    x: FloatArray
+    y: FloatArray
+
+    @staticmethod
+    def over(low: FloatArray, high: FloatArray, count: int) -> _Axes:
+        centres = (np.arange(count) + 0.5) / count
+        return _Axes(*(low[k] + centres * (high[k] - low[k]) for k in range(2)))
+
+
+def entropic_weights(
+    problem: TransportProblem, bins: int = 32, final_epsilon: float = 4.0
+) -> FloatArray:
+    """Return weights (n,) from a Sinkhorn iteration on ``bins`` x ``bins`` grids.
+
+    ``final_epsilon`` is in units of the squared bin size. Time is O(bins**3 + n).
+    """
+    low, high = problem.kernel.box
+    site_low, site_high = problem.sites.min(axis=0), problem.sites.max(axis=0)
+    density_axes = _Axes.over(low, high, bins)
+    site_axes = _Axes.over(site_low, site_high, bins)
+    log_density = _log(problem.kernel.coarsened(bins))
+    log_sites = _log(_binned_masses(problem, site_low, site_high, bins))
+    bin_size = float(max((high - low).max(), (site_high - site_low).max())) / bins
+    epsilon = float(max((high - low).max(), (site_high - site_low).max())) ** 2
+    last = final_epsilon * bin_size**2
+    potential = np.zeros((bins, bins))  # f, on the density's side
+    while True:
+        epsilon = max(last, epsilon * _COOLING)
+        to_sites = _Kernels(site_axes, density_axes, epsilon)
+        to_density = to_sites.transposed()
+        for _ in range(_SWEEPS):
+            on_sites = -epsilon * to_sites.log_sum(log_density + potential / epsilon)
+            potential = -epsilon * to_density.log_sum(log_sites + on_sites / epsilon)
+        if epsilon == last:
+            break
+    return _soft_c_transform(problem.sites, density_axes, log_density + potential / epsilon, epsilon)
+
+
+class _Kernels:
+    """The Gaussian kernel exp(-|y - x|**2 / epsilon), as a logarithm along each axis."""
+
+    def __init__(self, outputs: _Axes, inputs: _Axes, epsilon: float) -> None:
+        self._x = (outputs.x[:, None] - inputs.x[None, :]) ** 2 / epsilon
+        self._y = (outputs.y[:, None] - inputs.y[None, :]) ** 2 / epsilon
+
+    def transposed(self) -> _Kernels:
+        """The same kernel from outputs to inputs."""
+        result = object.__new__(_Kernels)
+        result._x, result._y = self._x.T, self._y.T
+        return result
+
+    def log_sum(self, values: FloatArray) -> FloatArray:
+        """Log of the sum over inputs of exp(values) times the kernel."""
+        along_y = _log_sum_product(values, self._y.T)
+        return _log_sum_product(along_y.T, self._x.T).T
+
+
+def _log_sum_product(values: FloatArray, costs: FloatArray) -> FloatArray:
+    """``out[i, k] = log sum_j exp(values[i, j] - costs[j, k])``."""
+    exponents = values[:, :, None] - costs[None, :, :]
+    top = exponents.max(axis=1)
+    top[~np.isfinite(top)] = 0.0  # rows without any mass
+    exponents -= top[:, None, :]
+    sums = np.exp(exponents, out=exponents).sum(axis=1)
+    return _log(sums) + top
+
+
+def _log(values: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(values))
+
+
+def _binned_masses(
+    problem: TransportProblem, low: FloatArray, high: FloatArray, bins: int
+) -> FloatArray:
+    width = np.where(high > low, high - low, 1.0)
+    index = np.clip(((problem.sites - low) / width * bins).astype(np.intp), 0, bins - 1)
+    flat = np.bincount(index[:, 0] * bins + index[:, 1], problem.masses, bins * bins)
+    return flat.reshape(bins, bins)
+
+
+def _soft_c_transform(
+    sites: FloatArray, axes: _Axes, log_values: FloatArray, epsilon: float
+) -> FloatArray:
+    low, high = sites.min(axis=0), sites.max(axis=0)
+    high = np.where(high > low, high, low + np.sqrt(epsilon))
+    counts = _node_counts(high - low, epsilon)
+    nodes = _Axes(*(np.linspace(low[k], high[k], counts[k]) for k in range(2)))
+    on_nodes = -epsilon * _Kernels(nodes, axes, epsilon).log_sum(log_values)
+    # Not a spline that assumes symmetry or zero slope at the border: it would hide sites there.
+    return np.asarray(RectBivariateSpline(*nodes, on_nodes, s=0).ev(*sites.T))
+
+
+def _node_counts(sides: FloatArray, epsilon: float) -> tuple[int, int]:
+    counts: npt.NDArray[np.intp] = np.ceil(sides / np.sqrt(epsilon) * _NODES_PER_WIDTH).astype(int)
+    x, y = np.maximum(counts, 4)
+    return int(x), int(y)

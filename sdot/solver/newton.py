@@ -1,0 +1,104 @@
+"""Damped Newton for the mass equations rho(C_i(w)) = m_i.
+
+Kitagawa, Merigot and Thibert, Convergence of a Newton algorithm for semi-discrete optimal
+transport, J. Eur. Math. Soc. 21 (2019): solve L d = m - rho(C(w)), and take the longest step
+2^-k d that keeps every cell mass above a floor and shrinks the residual by 1 - step / 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sdot.solver.linear_system import solve_laplacian
+from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.validation import FloatArray
+
+__all__ = ["NewtonProgress", "NewtonResult", "damped_newton"]
+
+_SHORTEST_STEP = 2.0**-24
+
+
+@dataclass(frozen=True)
+class NewtonProgress:
+    """One Newton step, as a callback sees it.
+
+    Attributes
+    ----------
+    iteration : steps taken so far, over all stages of the solve.
+    mass_error : greatest relative error of a cell mass.
+    smallest_mass : least cell mass relative to its target.
+    step_length : the damping that was accepted, 1 for a full step.
+    """
+
+    iteration: int
+    mass_error: float
+    smallest_mass: float
+    step_length: float
+
+
+@dataclass(frozen=True, eq=False)
+class NewtonResult:
+    """Where Newton's method stopped."""
+
+    evaluation: Evaluation
+    mass_error: float
+    iterations: int
+    diagrams: int
+
+    def reached(self, tol: float) -> bool:
+        """Whether the mass error is at most the tolerance."""
+        return self.mass_error <= tol
+
+
+def damped_newton(
+    problem: TransportProblem,
+    start: Evaluation,
+    tol: float,
+    max_iterations: int,
+    report: Callable[[NewtonProgress], None],
+) -> NewtonResult:
+    """Iterate until the mass error is at most ``tol``, no step is left, or time is up."""
+    current, diagrams = start, 0
+    floor = 0.5 * min(float(start.masses.min()), float(problem.masses.min()))
+    step = 1.0
+    iteration = 0
+    while problem.mass_error(current) > tol and iteration < max_iterations:
+        direction = newton_direction(problem, current)
+        step, following, trials = _longest_step(problem, current, direction, floor, min(1, 4 * step))
+        diagrams += trials
+        if following is None:
+            break
+        current = following
+        iteration += 1
+        smallest = float((current.masses / problem.masses).min())
+        report(NewtonProgress(iteration, problem.mass_error(current), smallest, step))
+    return NewtonResult(current, problem.mass_error(current), iteration, diagrams)
+
+
+def newton_direction(problem: TransportProblem, current: Evaluation) -> FloatArray:
+    """Solve L d = m - rho(C)."""
+    return solve_laplacian(
+        current.diagram.edge_sites, current.edge_weights, problem.residual(current)
+    )
+
+
+def _longest_step(
+    problem: TransportProblem,
+    current: Evaluation,
+    direction: FloatArray,
+    floor: float,
+    step: float,
+) -> tuple[float, Evaluation | None, int]:
+    residual = float(np.linalg.norm(problem.residual(current)))
+    trials = 0
+    while step >= _SHORTEST_STEP:
+        trial = problem.evaluate(current.weights + step * direction)
+        trials += 1
+        shrunk = float(np.linalg.norm(problem.residual(trial))) <= (1 - step / 2) * residual
+        if shrunk and trial.masses.min() > floor:
+            return step, trial, trials
+        step /= 2
+    return 0.0, None, trials

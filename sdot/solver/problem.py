@@ -1,0 +1,166 @@
+"""A transport problem in well-scaled coordinates.
+
+Only the products ``x . y_i`` matter for the optimal partition (math page, "normalise before
+solving"): it does not change when the density is mapped by ``x -> (x - o) / a``, axis by axis,
+and the sites by ``y -> t a (y - c)``. So sites far away, in a tiny cluster, or on a domain far
+from the origin are solved as if they lay around the unit square, in full precision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot.cgal_wrap.power_diagram import hilbert_order
+from sdot.distributions.density import CellMoments, Density, DensityKernel, Frame
+from sdot.power_diagram import DiagramArrays
+from sdot.validation import FloatArray
+
+__all__ = ["Evaluation", "Normalisation", "TransportProblem", "normalise"]
+
+# Sites this many times larger, smaller or further away than the density are moved to it.
+_WELL_SCALED = 4.0
+# Sides of sites and density may differ this much in aspect before the axes are balanced.
+_WELL_SHAPED = 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Cells, their masses and the Newton matrix's entries at given weights."""
+
+    diagram: DiagramArrays
+    masses: FloatArray
+    edge_weights: FloatArray
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weights of the sites."""
+        return self.diagram.weights
+
+
+@dataclass(frozen=True, eq=False)
+class TransportProblem:
+    """Distinct sites with target masses (sum 1), and a density of mass one."""
+
+    sites: FloatArray  # (n, 2), along a Hilbert curve
+    masses: FloatArray  # (n,)
+    kernel: DensityKernel
+
+    @cached_property
+    def _order(self) -> npt.NDArray[np.int32]:
+        return np.arange(len(self.sites), dtype=np.int32)
+
+    def evaluate(self, weights: FloatArray) -> Evaluation:
+        """Build the power diagram and integrate the density over it."""
+        diagram = DiagramArrays.build(self.sites, weights, self._order)
+        return Evaluation(diagram, *self.kernel.masses_and_edge_weights(diagram))
+
+    def residual(self, evaluation: Evaluation) -> FloatArray:
+        """Target minus actual masses: the gradient of the dual."""
+        return self.masses - evaluation.masses
+
+    def mass_error(self, evaluation: Evaluation) -> float:
+        """Greatest error of a cell mass relative to its target."""
+        return float(np.abs(self.residual(evaluation) / self.masses).max())
+
+
+@dataclass(frozen=True, eq=False)
+class Normalisation:
+    """How a problem in well-scaled coordinates came from the caller's."""
+
+    positions: FloatArray  # the caller's (n, 2)
+    frame: Frame
+    site_centre: FloatArray
+    site_scale: float
+    site_of: npt.NDArray[np.intp]  # (n,): which normalised site a caller's site became
+    share: FloatArray  # (n,): its share of that site's mass
+
+    def potentials(self, weights: FloatArray) -> FloatArray:
+        """The caller's weights (n,), up to a constant, from those of the normalised sites.
+
+        From ``x . y - psi`` with ``psi = (|y|**2 - w) / 2`` on both sides.
+        """
+        offset = self.positions - self.frame.origin
+        centred = (self.positions - self.site_centre) * self.frame.scale
+        t = self.site_scale
+        result: FloatArray = (
+            weights[self.site_of] / t + ((offset - np.sqrt(t) * centred)
+            * (offset + np.sqrt(t) * centred)).sum(axis=1)
+        )
+        return result
+
+    def normalised_weights(self, potentials: FloatArray) -> FloatArray:
+        """The inverse of `potentials`, one weight per normalised site."""
+        count = int(self.site_of.max()) + 1
+        weights = np.empty(count)
+        zero = self.potentials(np.zeros(count))
+        weights[self.site_of] = (potentials - zero) * self.site_scale
+        return weights
+
+    def moments(self, moments: CellMoments) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Shares of cell masses (n,), centroids (n, 2), and spreads (n,) about the centroids."""
+        a = self.frame.scale
+        masses = moments.masses[self.site_of] * self.share
+        centroids = self.frame.origin + a * moments.centroids[self.site_of]
+        spreads = a[0] ** 2 * moments.second_moments[:, 0] + a[1] ** 2 * moments.second_moments[:, 2]
+        return masses, centroids, spreads[self.site_of] * self.share
+
+
+def normalise(
+    positions: FloatArray, masses: FloatArray, density: Density
+) -> tuple[TransportProblem, Normalisation]:
+    """Merge coincident sites, choose well-scaled coordinates, sort along a Hilbert curve."""
+    frame = _choose_frame(positions, density.box)
+    centre, scale = _choose_site_map(positions, frame, density.box)
+    sites = (positions - centre) * (scale * frame.scale)
+    distinct, site_of = _merge_coincident(sites)
+    order = hilbert_order(distinct)
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    site_of = rank[site_of]
+    merged = np.bincount(site_of, weights=masses, minlength=len(order))
+    problem = TransportProblem(
+        np.ascontiguousarray(distinct[order]), merged / merged.sum(), density.kernel(frame)
+    )
+    share = masses / merged[site_of]
+    return problem, Normalisation(positions, frame, centre, scale, site_of, share)
+
+
+def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:
+    sides = box[1] - box[0]
+    spread = positions.max(axis=0) - positions.min(axis=0)
+    spread = np.where(spread > 0, spread, sides)
+    ratio = sides / spread
+    if ratio.max() <= _WELL_SHAPED * ratio.min():
+        scale = np.full(2, sides.max())
+    else:
+        scale = np.sqrt(ratio) * (sides / np.sqrt(ratio)).max()
+    return Frame(box[0], scale)
+
+
+def _choose_site_map(
+    positions: FloatArray, frame: Frame, box: FloatArray
+) -> tuple[FloatArray, float]:
+    """Centre c and scale t of ``y -> t a (y - c)``."""
+    sides = (box[1] - box[0]) / frame.scale
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    if (frame.scale == frame.scale[0]).all():
+        offset = np.abs((low + high - box[0] - box[1]) / 2 / frame.scale)
+        size = float(((high - low) / frame.scale).max())
+        if offset.max() <= _WELL_SCALED and 1 / _WELL_SCALED <= size <= _WELL_SCALED:
+            return frame.origin, float(1.0 / frame.scale[0] ** 2)
+    size = float(((high - low) * frame.scale).max())
+    t = 1.0 / size if size > 0 else float(1.0 / frame.scale.max() ** 2)
+    return (low + high) / 2 - sides / 2 / (t * frame.scale), t
+
+
+def _merge_coincident(sites: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Distinct sites, and the index of each site among them."""
+    sorted_x = np.sort(sites[:, 0])
+    if (sorted_x[1:] != sorted_x[:-1]).all():  # by far the quickest way to see there are none
+        return sites, np.arange(len(sites))
+    distinct, index = np.unique(sites, axis=0, return_inverse=True)
+    return distinct, index.reshape(-1)

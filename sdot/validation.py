@@ -1,0 +1,102 @@
+"""Checks made at the public door, and the conversion of arguments to float64 arrays.
+
+A message says what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot.frameworks import to_numpy
+
+FloatArray = npt.NDArray[np.float64]
+
+__all__ = [
+    "FloatArray",
+    "check_box",
+    "check_finite",
+    "check_mass",
+    "check_positive",
+    "check_real_array",
+    "check_tolerance",
+    "freeze",
+]
+
+
+def check_real_array(array: Any, name: str) -> FloatArray:
+    """Return a float64, C-ordered NumPy copy of a real array without NaN or infinities."""
+    values = to_numpy(array)
+    if values.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name}: expected an array of real numbers, not dtype {values.dtype}; "
+            "convert it to float64 first"
+        )
+    result = np.array(values, dtype=np.float64, order="C")
+    check_finite(result, name)
+    return result
+
+
+def check_finite(values: FloatArray, name: str) -> None:
+    """Refuse NaN and infinities, naming the first."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name}: expected finite numbers, not {values[index]} at index {index}; "
+            "remove or replace such entries"
+        )
+
+
+def check_positive(values: FloatArray, name: str) -> None:
+    """Refuse zero and negative entries, naming the first."""
+    wrong = np.flatnonzero(values <= 0)
+    if wrong.size:
+        raise ValueError(
+            f"{name}: expected positive numbers, not {values[wrong[0]]} at index {wrong[0]}; "
+            "leave out sites without mass"
+        )
+
+
+def check_mass(mass: Any, name: str = "mass") -> float | None:
+    """Return a positive total mass, or None for "as is"."""
+    if mass is None:
+        return None
+    if isinstance(mass, bool) or not isinstance(mass, numbers.Real):
+        raise TypeError(f"{name}: expected a positive number or None, not {mass!r}")
+    if not (np.isfinite(float(mass)) and mass > 0):
+        raise ValueError(f"{name}: expected a positive finite number or None, not {mass!r}")
+    return float(mass)
+
+
+def check_tolerance(tol: Any) -> float:
+    """Return a tolerance between 0 and 1."""
+    if isinstance(tol, bool) or not isinstance(tol, numbers.Real):
+        raise TypeError(f"tol: expected a number, not {tol!r}")
+    if not 0 < tol < 1:
+        raise ValueError(f"tol: expected a relative mass error between 0 and 1, not {tol!r}")
+    return float(tol)
+
+
+def check_box(domain: Any, name: str = "domain") -> FloatArray:
+    """Return ``[[x_min, y_min], [x_max, y_max]]`` with positive area."""
+    box = check_real_array(domain, name)
+    if box.shape != (2, 2):
+        raise ValueError(
+            f"{name}: expected ((x_min, y_min), (x_max, y_max)), not an array of shape {box.shape}"
+        )
+    if not (box[1] > box[0]).all():
+        raise ValueError(
+            f"{name}: expected x_min < x_max and y_min < y_max, not {box.tolist()}; "
+            "a domain needs an area"
+        )
+    return box
+
+
+def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Make an array read-only and return it."""
+    array.setflags(write=False)
+    return array
