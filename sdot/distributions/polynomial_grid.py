@@ -189,6 +189,7 @@ class GridDensityKernel:
         return self._kernel.masses_and_edge_weights(  # type: ignore[no-any-return]
             diagram.positions,
             diagram.weights,
+            diagram.low_weights,
             diagram.vertices,
             diagram.edge_sites,
             diagram.edge_vertices,

@@ -16,7 +16,7 @@ from sdot.distributions.density import CellMoments, DensityKernel
 from sdot.distributions.polynomial_grid import GridDensityKernel
 from sdot.power_diagram import DiagramArrays
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
-from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
 __all__ = ["lifted_newton"]
@@ -69,7 +69,7 @@ def lifted_newton(
     iterations = diagrams = 0
     for lift in _lifts(float(problem.masses.min())):
         lifted = replace(problem, kernel=LiftedKernel(problem.kernel, lift)) if lift else problem
-        start: Evaluation = lifted.evaluate(weights)
+        start = lifted.evaluate(weights)
         result = damped_newton(
             lifted, start, _STAGE_TOLERANCE if lift else tol, max_iterations - iterations, report
         )
