@@ -91,7 +91,9 @@ public:
         if (triangulation_.dimension() < 2) return;
         std::int32_t number = 0;
         for (auto face : triangulation_.finite_face_handles()) {
-            const auto p = face->vertex(0), q = face->vertex(1), r = face->vertex(2);
+            const int apex = opposite_longest_side(face);
+            const auto p = face->vertex(apex), q = face->vertex(Triangulation::ccw(apex)),
+                       r = face->vertex(Triangulation::cw(apex));
             power_centre(p->point(), q->point(), r->point(),
                          low_weights[p->info()] - low_weights[q->info()],
                          low_weights[p->info()] - low_weights[r->info()], vertices + 2 * number);
@@ -124,6 +126,23 @@ public:
 
 private:
     using WeightedPoint = Kernel::Weighted_point_2;
+
+    // Measured from this corner, two sites very close to each other show their exact distance.
+    static int opposite_longest_side(Triangulation::Face_handle face) {
+        int apex = 0;
+        double longest = -1;
+        for (int i = 0; i < 3; ++i) {
+            const auto& a = face->vertex(Triangulation::ccw(i))->point();
+            const auto& b = face->vertex(Triangulation::cw(i))->point();
+            const double dx = a.x() - b.x(), dy = a.y() - b.y();
+            const double length = dx * dx + dy * dy;
+            if (length > longest) {
+                longest = length;
+                apex = i;
+            }
+        }
+        return apex;
+    }
 
     // Cramer's rule in coordinates relative to the first site. With correctly rounded
     // determinants the only error left is that of the right-hand sides, so the vertex

@@ -123,8 +123,8 @@ def normalise(
     positions: FloatArray, masses: FloatArray, density: Density
 ) -> tuple[TransportProblem, Normalisation]:
     """Merge coincident sites, choose well-scaled coordinates, sort along a Hilbert curve."""
-    frame = _choose_frame(positions, density.box)
-    centre, scale = _choose_site_map(positions, frame, density.box)
+    frame = _choose_frame(positions, density.support_box)
+    centre, scale = _choose_site_map(positions, frame, density.support_box)
     sites = (positions - centre) * (scale * frame.scale)
     distinct, site_of = _merge_coincident(sites)
     order = hilbert_order(distinct)
