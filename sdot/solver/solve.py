@@ -20,8 +20,10 @@ __all__ = ["Options", "Solution", "Status", "solve"]
 
 _logger = logging.getLogger("sdot")
 
-# Shares of its mass that the smallest cell must have: in the Voronoi diagram, for it to be the
-# start; in an entropic start, for Newton's method to go straight to the density from there.
+# Shares of its mass that the smallest cell must have: with the weights of an earlier solve, or in
+# the Voronoi diagram, for it to be the start; in an entropic start, for Newton's method to go
+# straight to the density from there.
+_WARM_START = 0.05
 _FAIR_START = 1e-3
 _SOUND_START = 4e-3
 # Newton steps after which the quick ways are given up for the sure one.
@@ -35,6 +37,7 @@ class Options:
     tol: float = 1e-8
     max_iterations: int = 2000
     callback: Callable[[NewtonProgress], None] | None = None
+    warm_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,21 @@ def solve(
 ) -> Solution:
     """Compute the optimal plan; ``masses`` must sum to the density's total mass."""
     problem, normalisation = normalise(positions, masses, density)
-    result = _find_weights(problem, options)
+    predicted = density.memory.predict(positions) if options.warm_start else None
+    if predicted is not None:
+        predicted = normalisation.normalised_weights(predicted)
+    result = _find_weights(problem, predicted, options)
     status = _status(result, options)
     _logger.info("%d sites: %s", len(positions), status.message)
-    return _solution(problem, normalisation, result.evaluation, masses, status)
+    solution = _solution(problem, normalisation, result.evaluation, masses, status)
+    if options.warm_start and status.converged:
+        density.memory.store(positions, solution.barycenters, solution.potentials)
+    return solution
 
 
-def _find_weights(problem: TransportProblem, options: Options) -> NewtonResult:
+def _find_weights(
+    problem: TransportProblem, predicted: FloatArray | None, options: Options
+) -> NewtonResult:
     def report(progress: NewtonProgress) -> None:
         _logger.debug("%s", progress)
         if options.callback is not None:
@@ -98,7 +109,7 @@ def _find_weights(problem: TransportProblem, options: Options) -> NewtonResult:
         diagrams += result.diagrams
         return replace(result, iterations=iterations, diagrams=diagrams)
 
-    start, diagrams = _start(problem)
+    start, diagrams = _start(problem, predicted)
     smallest = float((start.masses / problem.masses).min())
     if smallest >= _SOUND_START:
         result = attempt(damped_newton, start, _PATIENCE)
@@ -111,12 +122,16 @@ def _find_weights(problem: TransportProblem, options: Options) -> NewtonResult:
     return attempt(continued_newton, None, options.max_iterations)
 
 
-def _start(problem: TransportProblem) -> tuple[Evaluation, int]:
-    """The Voronoi diagram if it is a fair start, else an entropic one."""
-    diagrams = 1
-    start = problem.evaluate(np.zeros(len(problem.sites)))
-    if (start.masses / problem.masses).min() >= _FAIR_START:
-        return start, diagrams
+def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Evaluation, int]:
+    """The predicted weights or the Voronoi diagram if they are a fair start, else an entropic one."""
+    diagrams = 0
+    for weights, smallest in ((predicted, _WARM_START), (np.zeros(len(problem.sites)), _FAIR_START)):
+        if weights is None:
+            continue
+        start = problem.evaluate(weights)
+        diagrams += 1
+        if (start.masses / problem.masses).min() >= smallest:
+            return start, diagrams
     coarse = _bins(len(problem.sites))
     for bins in (coarse, 2 * coarse):
         start = problem.evaluate(entropic_weights(problem, bins))
