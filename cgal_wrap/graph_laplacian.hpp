@@ -356,12 +356,17 @@ private:
 struct LinearSolveReport {
     int iterations;
     double relative_residual;
+    bool interrupted;
 };
+
+// From this size on an iteration is long enough to look for pending signals at each.
+constexpr std::size_t kInterruptibleSize = 20000;
 
 // Flexible conjugate gradients on L x = b, in the space of vectors with mean zero on every
 // connected part: there L is regular, and rounding in b cannot make the iteration diverge.
 inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const double* right_side,
-                                               double tolerance, int max_iterations, double* solution) {
+                                               double tolerance, int max_iterations,
+                                               int (*interrupted)(), double* solution) {
     const Graph& graph = multigrid.graph();
     const ConnectedParts parts(graph);
     const std::size_t n = graph.degrees.size();
@@ -371,6 +376,7 @@ inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const doubl
     double norm = start, curvature = 0;
     int iteration = 0;
     while (norm > tolerance * start && iteration < max_iterations) {
+        if (n >= kInterruptibleSize && interrupted() != 0) return {iteration, 1.0, true};
         multigrid.precondition(residual, z);
         const double beta = iteration == 0 ? 0.0 : -inner(z, image) / curvature;
         for (std::size_t i = 0; i < n; ++i) direction[i] = z[i] + beta * direction[i];
@@ -385,7 +391,7 @@ inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const doubl
     }
     parts.remove_means(x);  // a large constant would cost the weights digits
     std::copy(x.begin(), x.end(), solution);
-    return {iteration, start > 0 ? norm / start : 0.0};
+    return {iteration, start > 0 ? norm / start : 0.0, false};
 }
 
 }  // namespace sdot

@@ -18,9 +18,21 @@ cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
     cdef struct LinearSolveReport:
         int iterations
         double relative_residual
+        bint interrupted
 
     LinearSolveReport solve_graph_laplacian(
-        Multigrid&, const double*, double, int, double*) except +
+        Multigrid&, const double*, double, int, int (*)() noexcept, double*) except +
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals()
+
+
+cdef int pending_signal() noexcept with gil:
+    return PyErr_CheckSignals()
+
+
+cdef int raise_pending() except -1:
+    return -1  # the signal's handler has set the exception
 
 
 cdef class GraphLaplacian:
@@ -51,5 +63,8 @@ cdef class GraphLaplacian:
         cdef LinearSolveReport report
         with nogil:
             report = solve_graph_laplacian(
-                self.multigrid.get()[0], &right_side[0], tolerance, max_iterations, &view[0])
+                self.multigrid.get()[0], &right_side[0], tolerance, max_iterations,
+                pending_signal, &view[0])
+        if report.interrupted:
+            raise_pending()
         return solution, report.iterations, report.relative_residual

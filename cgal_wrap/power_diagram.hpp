@@ -1,50 +1,17 @@
-// Weighted sites -> CGAL regular triangulation -> its dual, the power diagram, as flat arrays.
-// The only file that includes CGAL.
+// The dual of a regular triangulation: vertices and edges of the power diagram as flat arrays.
 #pragma once
-
-#include <CGAL/Exact_predicates_inexact_constructions_kernel.h>
-#include <CGAL/Exact_rational.h>
-#include <CGAL/Regular_triangulation_2.h>
-#include <CGAL/Spatial_sort_traits_adapter_2.h>
-#include <CGAL/Triangulation_face_base_with_info_2.h>
-#include <CGAL/Triangulation_vertex_base_with_info_2.h>
-#include <CGAL/hilbert_sort.h>
-#include <CGAL/property_map.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
-#include <numeric>
 #include <vector>
 
+#include "geometry.hpp"
+#include "parallel.hpp"
+#include "regular_triangulation.hpp"
+#include "triangulation_faces.hpp"
+
 namespace sdot {
-
-using Kernel = CGAL::Exact_predicates_inexact_constructions_kernel;
-using VertexBase =
-    CGAL::Triangulation_vertex_base_with_info_2<std::int32_t, Kernel,
-                                                CGAL::Regular_triangulation_vertex_base_2<Kernel>>;
-using FaceBase =
-    CGAL::Triangulation_face_base_with_info_2<std::int32_t, Kernel,
-                                              CGAL::Regular_triangulation_face_base_2<Kernel>>;
-using Triangulation =
-    CGAL::Regular_triangulation_2<Kernel,
-                                  CGAL::Triangulation_data_structure_2<VertexBase, FaceBase>>;
-
-// Writes the permutation that visits the positions along a Hilbert curve.
-inline void hilbert_order(const double* positions, std::size_t count, std::int32_t* order) {
-    using Site = Kernel::Point_2;
-    std::vector<Site> sites;
-    sites.reserve(count);
-    for (std::size_t i = 0; i < count; ++i)
-        sites.emplace_back(positions[2 * i], positions[2 * i + 1]);
-    std::vector<std::size_t> indices(count);
-    std::iota(indices.begin(), indices.end(), std::size_t{0});
-    using Traits = CGAL::Spatial_sort_traits_adapter_2<Kernel, CGAL::Pointer_property_map<Site>::type>;
-    CGAL::hilbert_sort(indices.begin(), indices.end(), Traits(CGAL::make_property_map(sites)),
-                       CGAL::Hilbert_sort_middle_policy());
-    std::copy(indices.begin(), indices.end(), order);
-}
 
 // a b - c d with an error of at most 1.5 ulp of the result's exact value (Kahan; Jeannerod,
 // Louvet and Muller, Math. Comp. 2013).
@@ -54,137 +21,116 @@ inline double difference_of_products(double a, double b, double c, double d) {
     return std::fma(a, b, -cd) + error;
 }
 
-class RegularTriangulation {
+// Writes the power centre of three sites. Cramer's rule in coordinates relative to one of them,
+// with correctly rounded determinants: the only error left is that of the right-hand sides, so
+// the vertex lies on its three bisectors to rounding even when the triangle is a sliver.
+class PowerCentre {
 public:
-    // Inserts the sites in the given order: each starts its point location at the one
-    // before it, so a space-filling order makes this near linear.
-    void insert(const double* positions, const double* weights, const std::int32_t* order,
-                std::size_t begin, std::size_t end) {
-        for (std::size_t rank = begin; rank < end; ++rank) {
-            const std::int32_t site = order[rank];
-            const Kernel::Point_2 point(positions[2 * site], positions[2 * site + 1]);
-            const auto vertex =
-                triangulation_.insert(Kernel::Weighted_point_2(point, weights[site]), hint_);
-            vertex->info() = site;
-            hint_ = vertex->face();
-        }
-    }
+    explicit PowerCentre(const WeightedSites& sites) : sites_(sites) {}
 
-    std::size_t number_of_faces() const {
-        return triangulation_.dimension() == 2 ? triangulation_.number_of_faces() : 0;
-    }
-
-    std::size_t number_of_edges() const {
-        const auto visible = triangulation_.number_of_vertices();
-        if (triangulation_.dimension() == 2) return visible + number_of_faces() - 1;  // Euler
-        return visible > 0 ? visible - 1 : 0;
-    }
-
-    std::size_t number_of_hidden_sites() const {
-        return triangulation_.number_of_hidden_vertices();
-    }
-
-    // Numbers the faces and writes the power centre of each (number_of_faces x 2), with the
-    // low parts of the weights, which the combinatorics leave out.
-    void write_vertices(const double* low_weights, double* vertices) {
-        for (auto face : triangulation_.all_face_handles()) face->info() = -1;
-        if (triangulation_.dimension() < 2) return;
-        std::int32_t number = 0;
-        for (auto face : triangulation_.finite_face_handles()) {
-            const int apex = opposite_longest_side(face);
-            const auto p = face->vertex(apex), q = face->vertex(Triangulation::ccw(apex)),
-                       r = face->vertex(Triangulation::cw(apex));
-            power_centre(p->point(), q->point(), r->point(),
-                         low_weights[p->info()] - low_weights[q->info()],
-                         low_weights[p->info()] - low_weights[r->info()], vertices + 2 * number);
-            face->info() = number++;
-        }
-    }
-
-    // Per edge of the diagram: the sites on its left and right, and the vertices where it
-    // starts and ends, -1 where it is unbounded. Call after write_vertices.
-    void write_edges(std::int32_t* edge_sites, std::int32_t* edge_vertices) const {
-        const bool planar = triangulation_.dimension() == 2;
-        if (triangulation_.dimension() < 1) return;
-        for (auto edge = triangulation_.finite_edges_begin();
-             edge != triangulation_.finite_edges_end(); ++edge) {
-            const auto face = edge->first;
-            const int opposite = edge->second;
-            // A face lies to the left of its edge ccw(i) -> cw(i), hence at the end of the dual edge.
-            *edge_sites++ = face->vertex(Triangulation::ccw(opposite))->info();
-            *edge_sites++ = face->vertex(Triangulation::cw(opposite))->info();
-            *edge_vertices++ = planar ? face->neighbor(opposite)->info() : -1;
-            *edge_vertices++ = planar ? face->info() : -1;
-        }
-    }
-
-    void write_hidden_sites(std::int32_t* hidden) const {
-        for (auto vertex = triangulation_.hidden_vertices_begin();
-             vertex != triangulation_.hidden_vertices_end(); ++vertex)
-            *hidden++ = vertex->info();
+    Point operator()(std::int32_t a, std::int32_t b, std::int32_t c) const {
+        to_corner_opposite_longest_side(a, b, c);
+        const Point p = sites_.position(a), q = sites_.position(b) - p, r = sites_.position(c) - p;
+        const double common = difference_of_products(q.x, r.y, q.y, r.x);
+        // Past this the rounding of the differences themselves decides the determinant.
+        if (std::abs(common) < 1e-10 * std::sqrt(dot(q, q) * dot(r, r))) return exact(a, b, c);
+        const double to_q = 0.5 * (dot(q, q) + sites_.weight_gap(a, b));
+        const double to_r = 0.5 * (dot(r, r) + sites_.weight_gap(a, c));
+        return {p.x + difference_of_products(to_q, r.y, to_r, q.y) / common,
+                p.y + difference_of_products(q.x, to_r, r.x, to_q) / common};
     }
 
 private:
-    using WeightedPoint = Kernel::Weighted_point_2;
-
     // Measured from this corner, two sites very close to each other show their exact distance.
-    static int opposite_longest_side(Triangulation::Face_handle face) {
-        int apex = 0;
-        double longest = -1;
-        for (int i = 0; i < 3; ++i) {
-            const auto& a = face->vertex(Triangulation::ccw(i))->point();
-            const auto& b = face->vertex(Triangulation::cw(i))->point();
-            const double dx = a.x() - b.x(), dy = a.y() - b.y();
-            const double length = dx * dx + dy * dy;
-            if (length > longest) {
-                longest = length;
-                apex = i;
-            }
-        }
-        return apex;
+    void to_corner_opposite_longest_side(std::int32_t& a, std::int32_t& b, std::int32_t& c) const {
+        const Point x = sites_.position(a), y = sites_.position(b), z = sites_.position(c);
+        const double across_a = dot(y - z, y - z), across_b = dot(z - x, z - x),
+                     across_c = dot(x - y, x - y);
+        if (across_a >= across_b && across_a >= across_c) return;
+        const std::int32_t first = a;
+        if (across_b >= across_c) a = b, b = c, c = first;
+        else a = c, c = b, b = first;
     }
 
-    // Cramer's rule in coordinates relative to the first site. With correctly rounded
-    // determinants the only error left is that of the right-hand sides, so the vertex
-    // lies on its three bisectors to rounding even when the triangle is a sliver.
-    static void power_centre(const WeightedPoint& p, const WeightedPoint& q,
-                             const WeightedPoint& r, double low_pq, double low_pr,
-                             double* centre) {
-        const double ax = q.x() - p.x(), ay = q.y() - p.y();
-        const double bx = r.x() - p.x(), by = r.y() - p.y();
-        const double common = difference_of_products(ax, by, ay, bx);
-        // Past this the rounding of the differences themselves decides the determinant.
-        if (std::abs(common) < 1e-10 * std::hypot(ax, ay) * std::hypot(bx, by)) {
-            exact_power_centre(p, q, r, low_pq, low_pr, centre);
-            return;
-        }
-        const double a = 0.5 * (ax * ax + ay * ay + ((p.weight() - q.weight()) + low_pq));
-        const double b = 0.5 * (bx * bx + by * by + ((p.weight() - r.weight()) + low_pr));
-        centre[0] = p.x() + difference_of_products(a, by, b, ay) / common;
-        centre[1] = p.y() + difference_of_products(ax, b, bx, a) / common;
+    Point exact(std::int32_t a, std::int32_t b, std::int32_t c) const {
+        const Point p = sites_.position(a), q = sites_.position(b), r = sites_.position(c);
+        const Exact px(p.x), py(p.y);
+        const Exact qx = Exact(q.x) - px, qy = Exact(q.y) - py;
+        const Exact rx = Exact(r.x) - px, ry = Exact(r.y) - py;
+        const Exact to_q = (qx * qx + qy * qy + weight_gap(a, b)) / 2;
+        const Exact to_r = (rx * rx + ry * ry + weight_gap(a, c)) / 2;
+        const Exact common = qx * ry - qy * rx;  // positive: the predicates are exact
+        return {finite_double(px + (to_q * ry - to_r * qy) / common),
+                finite_double(py + (qx * to_r - rx * to_q) / common)};
     }
 
-    static void exact_power_centre(const WeightedPoint& p, const WeightedPoint& q,
-                                   const WeightedPoint& r, double low_pq, double low_pr,
-                                   double* centre) {
-        using Exact = CGAL::Exact_rational;
-        const Exact px(p.x()), py(p.y()), pw(p.weight());
-        const Exact ax = Exact(q.x()) - px, ay = Exact(q.y()) - py;
-        const Exact bx = Exact(r.x()) - px, by = Exact(r.y()) - py;
-        const Exact a = (ax * ax + ay * ay + pw - Exact(q.weight()) + Exact(low_pq)) / 2;
-        const Exact b = (bx * bx + by * by + pw - Exact(r.weight()) + Exact(low_pr)) / 2;
-        const Exact common = ax * by - ay * bx;  // positive: the predicates are exact
-        centre[0] = finite_double(px + (a * by - b * ay) / common);
-        centre[1] = finite_double(py + (ax * b - bx * a) / common);
+    Exact weight_gap(std::int32_t i, std::int32_t j) const {
+        return Exact(sites_.weights[i]) - Exact(sites_.weights[j]) + Exact(sites_.low_weights[i]) -
+               Exact(sites_.low_weights[j]);
     }
 
-    static double finite_double(const CGAL::Exact_rational& value) {
+    static double finite_double(const Exact& value) {
         const double limit = 1e150;  // squares of coordinates must not overflow
         return std::max(-limit, std::min(limit, CGAL::to_double(value)));
     }
 
-    Triangulation triangulation_;
-    Triangulation::Face_handle hint_;
+    WeightedSites sites_;
+};
+
+// Counts, then writes. Finite faces are numbered in order, and so are the vertices.
+class DualDiagram {
+public:
+    explicit DualDiagram(const TriangulationFaces& faces) : faces_(faces), number_(faces.size(), -1) {
+        for (std::size_t f = 0; f < faces.size(); ++f)
+            if (faces.is_finite(static_cast<std::int32_t>(f))) number_[f] = vertices_++;
+    }
+
+    std::size_t number_of_vertices() const { return static_cast<std::size_t>(vertices_); }
+    std::size_t number_of_edges() const {
+        // Every edge of a triangulation of the sphere has two faces; those to infinity are as
+        // many as the infinite faces.
+        if (!faces_.planar()) return faces_.collinear_edges.size() / 2;
+        return faces_.size() * 3 / 2 - (faces_.size() - number_of_vertices());
+    }
+
+    void write_vertices(const WeightedSites& sites, int threads, double* vertices) const {
+        const PowerCentre power_centre(sites);
+        parallel_for(faces_.size(), threads, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t f = begin; f < end; ++f) {
+                if (number_[f] < 0) continue;
+                const std::int32_t* c = &faces_.corners[3 * f];
+                const Point centre = power_centre(c[0], c[1], c[2]);
+                vertices[2 * number_[f]] = centre.x;
+                vertices[2 * number_[f] + 1] = centre.y;
+            }
+        });
+    }
+
+    // Per edge: the sites on its left and right, and the vertices where it starts and ends, -1
+    // at infinity. A face lies to the left of its side, hence at the end of the dual edge.
+    void write_edges(std::int32_t* edge_sites, std::int32_t* edge_vertices) const {
+        if (!faces_.planar()) {
+            std::copy(faces_.collinear_edges.begin(), faces_.collinear_edges.end(), edge_sites);
+            std::fill(edge_vertices, edge_vertices + faces_.collinear_edges.size(), -1);
+            return;
+        }
+        for (std::size_t f = 0; f < faces_.size(); ++f)
+            for (int i = 0; i < 3; ++i) {
+                const std::int32_t other = faces_.neighbors[3 * f + i];
+                const std::int32_t left = faces_.corners[3 * f + next_corner(i)];
+                const std::int32_t right = faces_.corners[3 * f + previous_corner(i)];
+                if (other < static_cast<std::int32_t>(f) || left < 0 || right < 0) continue;
+                *edge_sites++ = left;
+                *edge_sites++ = right;
+                *edge_vertices++ = number_[other];
+                *edge_vertices++ = number_[f];
+            }
+    }
+
+private:
+    const TriangulationFaces& faces_;
+    std::vector<std::int32_t> number_;
+    std::int32_t vertices_ = 0;
 };
 
 }  // namespace sdot

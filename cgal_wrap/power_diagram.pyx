@@ -3,21 +3,46 @@
 """The dual of CGAL's 2D regular triangulation as flat arrays."""
 
 from libc.stdint cimport int32_t
+from libc.string cimport memcpy
+from libcpp cimport bool as cpp_bool
+from libcpp.vector cimport vector
 
 import numpy as np
 
-cdef extern from "power_diagram.hpp" namespace "sdot" nogil:
+cdef extern from "geometry.hpp" namespace "sdot" nogil:
+    cdef struct WeightedSites:
+        size_t count
+        const double* positions
+        const double* weights
+        const double* low_weights
+
+cdef extern from "triangulation_faces.hpp" namespace "sdot" nogil:
+    cdef cppclass TriangulationFaces:
+        vector[int32_t] hidden_sites
+        cpp_bool planar()
+
+cdef extern from "regular_triangulation.hpp" namespace "sdot" nogil:
     void c_hilbert_order "sdot::hilbert_order"(const double*, size_t, int32_t*) except +
 
     cdef cppclass RegularTriangulation:
         RegularTriangulation() except +
-        void insert(const double*, const double*, const int32_t*, size_t, size_t) except +
-        size_t number_of_faces()
+        void insert(const WeightedSites&, const int32_t*, size_t, size_t) except +
+        TriangulationFaces faces() except +
+
+cdef extern from "triangulation_repair.hpp" namespace "sdot" nogil:
+    cpp_bool repair_faces "sdot::repair"(
+        TriangulationFaces&, const WeightedSites&, int) except +
+
+cdef extern from "power_diagram.hpp" namespace "sdot" nogil:
+    cdef cppclass DualDiagram:
+        DualDiagram(const TriangulationFaces&) except +
+        size_t number_of_vertices()
         size_t number_of_edges()
-        size_t number_of_hidden_sites()
-        void write_vertices(const double*, double*) except +
-        void write_edges(int32_t*, int32_t*) except +
-        void write_hidden_sites(int32_t*) except +
+        void write_vertices(const WeightedSites&, int, double*) except +
+        void write_edges(int32_t*, int32_t*)
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
 
 # Sites between two looks at pending signals, so that Ctrl-C answers within a second.
 cdef size_t SITES_PER_SIGNAL_CHECK = 1 << 16
@@ -34,55 +59,99 @@ def hilbert_order(const double[:, ::1] positions):
     return order
 
 
-def power_diagram(
-    const double[:, ::1] positions,
-    const double[::1] weights,
-    const double[::1] low_weights,
-    const int32_t[::1] order,
-):
-    """Vertices, edges and hidden sites of a power diagram.
+cdef class Triangulator:
+    """Regular triangulations of one set of sites under changing weights.
 
-    The weights are ``weights + low_weights``, of which the low parts, below an ulp, move
-    vertices only. The sites are inserted in the given order. Returns ``vertices`` (v, 2);
-    ``edge_sites`` (e, 2), the sites to the left and to the right of each edge;
-    ``edge_vertices`` (e, 2), where it starts and ends, -1 at infinity; and
-    ``hidden`` (h,), the sites without a cell.
+    The sites are inserted in the given order. Not for several threads at once.
     """
-    cdef size_t count = positions.shape[0]
-    if not (weights.shape[0] == low_weights.shape[0] == order.shape[0] == <Py_ssize_t>count):
-        raise ValueError("positions, weights, low_weights and order must have the same length")
-    cdef RegularTriangulation triangulation
-    cdef size_t begin = 0
-    cdef size_t end
-    while begin < count:
-        end = min(begin + SITES_PER_SIGNAL_CHECK, count)
+
+    cdef const double[:, ::1] positions
+    cdef const int32_t[::1] order
+    cdef TriangulationFaces faces
+    cdef bint is_complete  # whether `faces` is a triangulation of all the sites
+
+    def __init__(self, const double[:, ::1] positions, const int32_t[::1] order):
+        if order.shape[0] != positions.shape[0] or positions.shape[0] == 0:
+            raise ValueError("positions and order must have the same length, at least 1")
+        self.positions = positions
+        self.order = order
+        self.is_complete = False
+
+    def power_diagram(
+        self,
+        const double[::1] weights,
+        const double[::1] low_weights,
+        bint repair,
+        int threads,
+    ):
+        """Vertices, edges and hidden sites of the power diagram.
+
+        The weights are ``weights + low_weights``, of which the low parts, below an ulp, move
+        vertices only. With ``repair`` the last triangulation is made regular by flips if that can
+        be done. Returns ``vertices`` (v, 2); ``edge_sites`` (e, 2), the sites to the left and to
+        the right of each edge; ``edge_vertices`` (e, 2), where it starts and ends, -1 at
+        infinity; and ``hidden`` (h,), the sites without a cell.
+        """
+        cdef size_t count = self.positions.shape[0]
+        if not (weights.shape[0] == low_weights.shape[0] == <Py_ssize_t>count):
+            raise ValueError("positions, weights and low_weights must have the same length")
+        cdef WeightedSites sites = WeightedSites(
+            count, &self.positions[0, 0], &weights[0], &low_weights[0])
+        if not (repair and self.is_complete and self.repaired(sites, threads)):
+            self.rebuild(sites)
+        return flat_arrays(self.faces, sites, threads)
+
+    cdef bint repaired(self, const WeightedSites& sites, int threads) except -1:
+        cdef bint regular
         with nogil:
-            triangulation.insert(&positions[0, 0], &weights[0], &order[0], begin, end)
-        begin = end
-        if PyErr_CheckSignals() != 0:
-            return None
-    return flat_arrays(triangulation, low_weights)
+            regular = repair_faces(self.faces, sites, threads)
+        return regular
+
+    cdef int rebuild(self, const WeightedSites& sites) except -1:
+        cdef RegularTriangulation triangulation
+        cdef size_t begin = 0
+        cdef size_t end
+        self.is_complete = False
+        while begin < sites.count:
+            end = min(begin + SITES_PER_SIGNAL_CHECK, sites.count)
+            with nogil:
+                triangulation.insert(sites, &self.order[0], begin, end)
+            begin = end
+            PyErr_CheckSignals()
+        with nogil:
+            self.faces = triangulation.faces()
+        self.is_complete = self.faces.planar() and self.faces.hidden_sites.empty()
+        return 0
 
 
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() except -1
-
-
-cdef flat_arrays(RegularTriangulation& triangulation, const double[::1] low_weights):
-    cdef size_t faces = triangulation.number_of_faces()
-    cdef size_t edges = triangulation.number_of_edges()
-    cdef size_t hidden_sites = triangulation.number_of_hidden_sites()
-    # One row more than needed, so that the first element has an address when there is none.
-    vertices = np.empty((faces + 1, 2))
-    edge_sites = np.empty((edges + 1, 2), dtype=np.int32)
-    edge_vertices = np.empty((edges + 1, 2), dtype=np.int32)
-    hidden = np.empty(hidden_sites + 1, dtype=np.int32)
-    cdef double[:, ::1] vertices_view = vertices
-    cdef int32_t[:, ::1] edge_sites_view = edge_sites
-    cdef int32_t[:, ::1] edge_vertices_view = edge_vertices
+cdef flat_arrays(const TriangulationFaces& faces, const WeightedSites& sites, int threads):
+    cdef DualDiagram* dual = new DualDiagram(faces)
+    try:
+        vertex_count, edge_count = dual.number_of_vertices(), dual.number_of_edges()
+        # One row more than needed, so that the first element has an address if there is none.
+        vertices = np.empty((vertex_count + 1, 2))
+        edge_sites = np.empty((edge_count + 1, 2), dtype=np.int32)
+        edge_vertices = np.empty((edge_count + 1, 2), dtype=np.int32)
+        write_arrays(dual, sites, threads, vertices, edge_sites, edge_vertices)
+    finally:
+        del dual
+    hidden = np.empty(faces.hidden_sites.size() + 1, dtype=np.int32)
     cdef int32_t[::1] hidden_view = hidden
+    if faces.hidden_sites.size():
+        memcpy(&hidden_view[0], faces.hidden_sites.data(), faces.hidden_sites.size() * 4)
+    return (
+        vertices[:vertex_count], edge_sites[:edge_count], edge_vertices[:edge_count],
+        hidden[:faces.hidden_sites.size()])
+
+
+cdef write_arrays(
+    const DualDiagram* dual,
+    const WeightedSites& sites,
+    int threads,
+    double[:, ::1] vertices,
+    int32_t[:, ::1] edge_sites,
+    int32_t[:, ::1] edge_vertices,
+):
     with nogil:
-        triangulation.write_vertices(&low_weights[0], &vertices_view[0, 0])
-        triangulation.write_edges(&edge_sites_view[0, 0], &edge_vertices_view[0, 0])
-        triangulation.write_hidden_sites(&hidden_view[0])
-    return vertices[:faces], edge_sites[:edges], edge_vertices[:edges], hidden[:hidden_sites]
+        (<DualDiagram*>dual).write_vertices(sites, threads, &vertices[0, 0])
+        (<DualDiagram*>dual).write_edges(&edge_sites[0, 0], &edge_vertices[0, 0])

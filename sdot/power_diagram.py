@@ -16,7 +16,7 @@ from sdot.validation import FloatArray, check_real_array, freeze
 
 IndexArray = npt.NDArray[np.int32]
 
-__all__ = ["DiagramArrays", "PowerDiagram"]
+__all__ = ["DiagramArrays", "DiagramBuilder", "PowerDiagram"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,19 +42,9 @@ class DiagramArrays:
     hidden_sites: IndexArray
 
     @staticmethod
-    def build(
-        positions: FloatArray,
-        weights: FloatArray,
-        low_weights: FloatArray | None = None,
-        order: IndexArray | None = None,
-    ) -> DiagramArrays:
-        """Dualise CGAL's regular triangulation. ``order``: the order of insertion."""
-        if order is None:
-            order = diagram_kernels.hilbert_order(positions)
-        if low_weights is None:
-            low_weights = np.zeros(len(weights))
-        arrays = diagram_kernels.power_diagram(positions, weights, low_weights, order)
-        return DiagramArrays(positions, weights, low_weights, *arrays)
+    def build(positions: FloatArray, weights: FloatArray) -> DiagramArrays:
+        """Dualise CGAL's regular triangulation."""
+        return DiagramBuilder(positions, diagram_kernels.hilbert_order(positions)).build(weights)
 
     @cached_property
     def is_hidden(self) -> npt.NDArray[np.uint8]:
@@ -86,6 +76,26 @@ class DiagramArrays:
             domain,
             driver.threads,
         )
+
+
+class DiagramBuilder:
+    """Builds power diagrams of the same sites for changing weights, reusing the last one.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, positions: FloatArray, order: IndexArray) -> None:
+        self._positions = positions
+        self._triangulator = diagram_kernels.Triangulator(positions, order)
+
+    def build(
+        self, weights: FloatArray, low_weights: FloatArray | None = None, repair: bool = True
+    ) -> DiagramArrays:
+        """Return the diagram; with ``repair`` by flips from the last one where they suffice."""
+        if low_weights is None:
+            low_weights = np.zeros(len(weights))
+        arrays = self._triangulator.power_diagram(weights, low_weights, repair, driver.threads)
+        return DiagramArrays(self._positions, weights, low_weights, *arrays)
 
 
 class PowerDiagram:

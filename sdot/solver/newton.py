@@ -71,7 +71,9 @@ def damped_newton(
         direction = solve_laplacian(
             current.diagram.edge_sites, current.edge_weights, problem.residual(current), accuracy
         )
-        step, following, trials = _longest_step(problem, current, direction, floor, min(1, 4 * step))
+        step, following, trials = _longest_step(
+            problem, current, direction, floor, min(1, 4 * step), tol
+        )
         diagrams += trials
         if following is None:
             break
@@ -106,6 +108,7 @@ def _longest_step(
     direction: FloatArray,
     floor: float,
     step: float,
+    tol: float,
 ) -> tuple[float, Evaluation | None, int]:
     residual = _residual_norm(problem, current)
     trials = 0
@@ -113,7 +116,9 @@ def _longest_step(
         trial = problem.moved(current, step * direction)
         trials += 1
         shrunk = _residual_norm(problem, trial) <= (1 - step / 2) * residual
-        if shrunk and trial.masses.min() > floor:
+        # At the level of rounding the residual's norm need not shrink any more.
+        done = problem.mass_error(trial) <= tol
+        if done or (shrunk and trial.masses.min() > floor):
             return step, trial, trials
         step /= 2
     return 0.0, None, trials

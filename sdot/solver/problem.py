@@ -9,14 +9,13 @@ from the origin are solved as if they lay around the unit square, in full precis
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from sdot.cgal_wrap.power_diagram import hilbert_order
 from sdot.distributions.density import CellMoments, Density, DensityKernel, Frame
-from sdot.power_diagram import DiagramArrays
+from sdot.power_diagram import DiagramArrays, DiagramBuilder
 from sdot.validation import FloatArray
 
 __all__ = ["Evaluation", "Normalisation", "TransportProblem", "normalise"]
@@ -48,14 +47,11 @@ class TransportProblem:
     sites: FloatArray  # (n, 2), along a Hilbert curve
     masses: FloatArray  # (n,)
     kernel: DensityKernel
-
-    @cached_property
-    def _order(self) -> npt.NDArray[np.int32]:
-        return np.arange(len(self.sites), dtype=np.int32)
+    builder: DiagramBuilder
 
     def evaluate(self, weights: FloatArray, low_weights: FloatArray | None = None) -> Evaluation:
         """Build the power diagram and integrate the density over it."""
-        return self.integrate(DiagramArrays.build(self.sites, weights, low_weights, self._order))
+        return self.integrate(self.builder.build(weights, low_weights))
 
     def integrate(self, diagram: DiagramArrays) -> Evaluation:
         """Integrate the density over a diagram of the same sites."""
@@ -135,8 +131,10 @@ def normalise(
     rank[order] = np.arange(len(order))
     site_of = rank[site_of]
     merged = np.bincount(site_of, weights=masses, minlength=len(order))
+    sorted_sites = np.ascontiguousarray(distinct[order])
+    builder = DiagramBuilder(sorted_sites, np.arange(len(order), dtype=np.int32))
     problem = TransportProblem(
-        np.ascontiguousarray(distinct[order]), merged / merged.sum(), density.kernel(frame)
+        sorted_sites, merged / merged.sum(), density.kernel(frame), builder
     )
     share = masses / merged[site_of]
     return problem, Normalisation(positions, frame, centre, scale, site_of, share)

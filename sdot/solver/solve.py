@@ -26,6 +26,8 @@ _logger = logging.getLogger("sdot")
 _WARM_START = 0.05
 _FAIR_START = 1e-3
 _SOUND_START = 4e-3
+# A Newton iteration that stalls below this mass error has met rounding: no other way helps.
+_ROUNDING = 1e-6
 # Newton steps after which the quick ways are given up for the sure one.
 _PATIENCE = 60
 
@@ -113,11 +115,11 @@ def _find_weights(
     smallest = float((start.masses / problem.masses).min())
     if smallest >= _SOUND_START:
         result = attempt(damped_newton, start, _PATIENCE)
-        if result.reached(options.tol):
+        if result.reached(options.tol) or result.mass_error < _ROUNDING:
             return result
     elif smallest > 0:
         result = attempt(continued_newton, start.diagram, _PATIENCE)
-        if result.reached(options.tol):
+        if result.reached(options.tol) or result.mass_error < _ROUNDING:
             return result
     return attempt(continued_newton, None, options.max_iterations)
 
