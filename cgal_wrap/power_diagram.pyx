@@ -78,28 +78,38 @@ cdef class Triangulator:
         self.is_complete = False
 
     def power_diagram(
-        self,
-        const double[::1] weights,
-        const double[::1] low_weights,
-        bint repair,
-        int threads,
+        self, const double[::1] weights, const double[::1] low_weights, int threads
     ):
-        """Vertices, edges and hidden sites of the power diagram.
+        """Vertices, edges and hidden sites of the power diagram, from scratch.
 
         The weights are ``weights + low_weights``, of which the low parts, below an ulp, move
-        vertices only. With ``repair`` the last triangulation is made regular by flips if that can
-        be done. Returns ``vertices`` (v, 2); ``edge_sites`` (e, 2), the sites to the left and to
-        the right of each edge; ``edge_vertices`` (e, 2), where it starts and ends, -1 at
+        vertices only. Returns ``vertices`` (v, 2); ``edge_sites`` (e, 2), the sites to the left
+        and to the right of each edge; ``edge_vertices`` (e, 2), where it starts and ends, -1 at
         infinity; and ``hidden`` (h,), the sites without a cell.
         """
+        cdef WeightedSites sites = self.weighted_sites(weights, low_weights)
+        self.rebuild(sites)
+        return flat_arrays(self.faces, sites, threads)
+
+    def repaired_power_diagram(
+        self, const double[::1] weights, const double[::1] low_weights, int threads
+    ):
+        """The same from the last triangulation by flips; None if they do not suffice.
+
+        They never do if a site has to be hidden.
+        """
+        cdef WeightedSites sites = self.weighted_sites(weights, low_weights)
+        if not self.is_complete or not self.repaired(sites, threads):
+            return None
+        return flat_arrays(self.faces, sites, threads)
+
+    cdef WeightedSites weighted_sites(
+        self, const double[::1] weights, const double[::1] low_weights
+    ) except *:
         cdef size_t count = self.positions.shape[0]
         if not (weights.shape[0] == low_weights.shape[0] == <Py_ssize_t>count):
             raise ValueError("positions, weights and low_weights must have the same length")
-        cdef WeightedSites sites = WeightedSites(
-            count, &self.positions[0, 0], &weights[0], &low_weights[0])
-        if not (repair and self.is_complete and self.repaired(sites, threads)):
-            self.rebuild(sites)
-        return flat_arrays(self.faces, sites, threads)
+        return WeightedSites(count, &self.positions[0, 0], &weights[0], &low_weights[0])
 
     cdef bint repaired(self, const WeightedSites& sites, int threads) except -1:
         cdef bint regular

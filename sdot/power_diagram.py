@@ -88,13 +88,18 @@ class DiagramBuilder:
         self._positions = positions
         self._triangulator = diagram_kernels.Triangulator(positions, order)
 
-    def build(
-        self, weights: FloatArray, low_weights: FloatArray | None = None, repair: bool = True
-    ) -> DiagramArrays:
-        """Return the diagram; with ``repair`` by flips from the last one where they suffice."""
+    def build(self, weights: FloatArray, low_weights: FloatArray | None = None) -> DiagramArrays:
+        """Return the diagram, built from scratch."""
         if low_weights is None:
             low_weights = np.zeros(len(weights))
-        arrays = self._triangulator.power_diagram(weights, low_weights, repair, driver.threads)
+        arrays = self._triangulator.power_diagram(weights, low_weights, driver.threads)
+        return DiagramArrays(self._positions, weights, low_weights, *arrays)
+
+    def repair(self, weights: FloatArray, low_weights: FloatArray) -> DiagramArrays | None:
+        """Return the diagram by flips from the last one; None if a site seems hidden."""
+        arrays = self._triangulator.repaired_power_diagram(weights, low_weights, driver.threads)
+        if arrays is None:
+            return None
         return DiagramArrays(self._positions, weights, low_weights, *arrays)
 
 

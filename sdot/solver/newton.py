@@ -19,6 +19,9 @@ from sdot.validation import FloatArray
 __all__ = ["NewtonProgress", "NewtonResult", "damped_newton"]
 
 _SHORTEST_STEP = 2.0**-24
+# Longer steps are halved without a look if the triangulation cannot be repaired: nearly always a
+# site has lost its cell.
+_SMALL_STEP = 2.0**-5
 # Relative residuals of the linear solves, far from the solution and close to it.
 _COARSEST_ACCURACY = 0.1
 _FINEST_ACCURACY = 1e-6
@@ -113,8 +116,11 @@ def _longest_step(
     residual = _residual_norm(problem, current)
     trials = 0
     while step >= _SHORTEST_STEP:
-        trial = problem.moved(current, step * direction)
+        trial = problem.moved(current, step * direction, rebuild=step < _SMALL_STEP)
         trials += 1
+        if trial is None:
+            step /= 2
+            continue
         shrunk = _residual_norm(problem, trial) <= (1 - step / 2) * residual
         # At the level of rounding the residual's norm need not shrink any more.
         done = problem.mass_error(trial) <= tol

@@ -57,15 +57,24 @@ class TransportProblem:
         """Integrate the density over a diagram of the same sites."""
         return Evaluation(diagram, *self.kernel.masses_and_edge_weights(diagram))
 
-    def moved(self, evaluation: Evaluation, step: FloatArray) -> Evaluation:
-        """Evaluate at the weights plus a step, which are kept to twice the digits of a double."""
+    def moved(
+        self, evaluation: Evaluation, step: FloatArray, rebuild: bool = True
+    ) -> Evaluation | None:
+        """Evaluate at the weights plus a step, which are kept to twice the digits of a double.
+
+        Without ``rebuild`` None is returned where the triangulation cannot be repaired, which
+        is so whenever a site has lost its cell.
+        """
         weights, low_weights = evaluation.weights, evaluation.diagram.low_weights
         step = step + low_weights
         high = weights + step
         # Knuth's two-sum: high + low is weights + step without error.
         part = high - weights
         low = (weights - (high - part)) + (step - part)
-        return self.evaluate(high, low)
+        diagram = self.builder.repair(high, low)
+        if diagram is not None:
+            return self.integrate(diagram)
+        return self.evaluate(high, low) if rebuild else None
 
     def residual(self, evaluation: Evaluation) -> FloatArray:
         """Target minus actual masses: the gradient of the dual."""
