@@ -33,7 +33,8 @@ class Driver:
     """
 
     def __init__(self) -> None:
-        self._framework = _one_of("SDOT_FRAMEWORK", os.environ.get("SDOT_FRAMEWORK", "numpy"), _FRAMEWORKS)
+        framework = os.environ.get("SDOT_FRAMEWORK", "numpy")
+        self._framework = _one_of("SDOT_FRAMEWORK", framework, _FRAMEWORKS)
         self._dtype = _one_of("SDOT_DTYPE", os.environ.get("SDOT_DTYPE", "FP64"), _DTYPES)
         self._device = _device_name("SDOT_DEVICE", os.environ.get("SDOT_DEVICE") or None)
         threads = os.environ.get("SDOT_THREADS")
