@@ -34,7 +34,7 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/cython-lint cgal_wrap
+	PATH="$(VENV)/bin:$$PATH" cython-lint cgal_wrap  # it calls pycodestyle by name
 
 # Not `python -m pytest`: it would import the sources, which lack the compiled half.
 pytest: $(VENV)/installed
@@ -77,7 +77,7 @@ $(VENV)/created:
 	if [ $${#missing[@]} -gt 0 ]; then \
 	    echo "== installing $${missing[*]}"; \
 	    $(SUDO) apt-get -qq update; \
-	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq install --yes \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes \
 	        --no-install-recommends "$${missing[@]}" > /dev/null; fi
 	@$(PYTHON3) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \
 	    f"sdot needs Python 3.11 or later, and $(PYTHON3) is {v[0]}.{v[1]}; name another: make PYTHON3=python3.12")'
