@@ -53,9 +53,13 @@ bench: $(VENV)/installed
 soak: $(VENV)/installed
 	$(PYTHON) tests/soak.py
 
-docs: $(VENV)/installed
-	$(PYTHON) -m sphinx -W --keep-going -q docs docs/_build/html
+# The gallery shows the examples' pictures; those that are there are not made again.
+docs: $(VENV)/installed $(EXAMPLES:%=pictures/%.png)
+	$(VENV)/bin/sphinx-build -W --keep-going -q docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+pictures/%.png: examples/%.py | $(VENV)/installed
+	$(PYTHON) $< pictures
 
 clean:
 	rm -rf $(VENV) build pictures docs/_build docs/generated \
