@@ -206,9 +206,8 @@ class PolynomialGrid(Density):
             lines.append((grid_lines[low : high + 1] - frame.origin[k]) / frame.scale[k])
             used.append(slice(low, high))
         scale = float(np.prod(frame.scale)) / self.total_mass
-        kernel = GridDensityKernel(
-            *lines, self.coefficients[used[0], used[1]] * scale, self._is_uniform
-        )
+        coefficients = self.coefficients[used[0], used[1]] * scale
+        kernel = GridDensityKernel(lines[0], lines[1], coefficients, self._is_uniform)
         self._kernels = (key, kernel)
         return kernel
 
