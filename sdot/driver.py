@@ -33,11 +33,13 @@ class Driver:
     """
 
     def __init__(self) -> None:
-        self._framework = _one_of("SDOT_FRAMEWORK", os.environ.get("SDOT_FRAMEWORK", "numpy"), _FRAMEWORKS)
-        self._dtype = _one_of("SDOT_DTYPE", os.environ.get("SDOT_DTYPE", "FP64"), _DTYPES)
+        # An empty variable is as good as none.
+        framework = os.environ.get("SDOT_FRAMEWORK") or "numpy"
+        self._framework = _one_of("SDOT_FRAMEWORK", framework, _FRAMEWORKS)
+        self._dtype = _one_of("SDOT_DTYPE", os.environ.get("SDOT_DTYPE") or "FP64", _DTYPES)
         self._device = _device_name("SDOT_DEVICE", os.environ.get("SDOT_DEVICE") or None)
-        threads = os.environ.get("SDOT_THREADS")
-        self._threads = _thread_count("SDOT_THREADS", int(threads) if threads else _processors())
+        threads = os.environ.get("SDOT_THREADS") or str(_processors())
+        self._threads = _thread_count("SDOT_THREADS", _whole_number("SDOT_THREADS", threads))
 
     @property
     def framework(self) -> str:
@@ -91,6 +93,13 @@ def _device_name(name: str, value: str | None) -> str | None:
             f"if there are several, not {value!r}"
         )
     return value
+
+
+def _whole_number(name: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"{name}: expected a whole number, not {value!r}") from None
 
 
 def _thread_count(name: str, value: int) -> int:

@@ -74,4 +74,5 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
 
 
 def _half_to_numpy(tensor: Any) -> npt.NDArray[Any]:
-    return tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()
+    values: npt.NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    return values

@@ -40,6 +40,11 @@ class OtPlan:
     _density: Density
     _format: ResultFormat
 
+    @property
+    def density(self) -> Density:
+        """The density that was transported."""
+        return self._density
+
     @cached_property
     def distance(self) -> Any:
         """W2^2, the squared distance (the dual value): a scalar."""

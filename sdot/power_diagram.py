@@ -225,7 +225,7 @@ class PowerDiagram:
         open_edges = (arrays.edge_vertices < 0).any(axis=1)
         unbounded = np.unique(arrays.edge_sites[open_edges])
         if len(self) - len(arrays.hidden_sites) == 1:
-            unbounded = np.flatnonzero(arrays.is_hidden == 0)
+            unbounded = np.flatnonzero(arrays.is_hidden == 0).astype(np.int32)
         areas[unbounded] = np.inf
         centroids[unbounded] = np.nan
         centroids[arrays.hidden_sites] = np.nan

@@ -67,7 +67,7 @@ def check_mass(mass: Any, name: str = "mass") -> float | None:
         return None
     if isinstance(mass, bool) or not isinstance(mass, numbers.Real):
         raise TypeError(f"{name}: expected a positive number or None, not {mass!r}")
-    if not (np.isfinite(float(mass)) and mass > 0):
+    if not (np.isfinite(float(mass)) and float(mass) > 0):
         raise ValueError(f"{name}: expected a positive finite number or None, not {mass!r}")
     return float(mass)
 
@@ -76,7 +76,7 @@ def check_tolerance(tol: Any) -> float:
     """Return a tolerance between 0 and 1."""
     if isinstance(tol, bool) or not isinstance(tol, numbers.Real):
         raise TypeError(f"tol: expected a number, not {tol!r}")
-    if not 0 < tol < 1:
+    if not 0 < float(tol) < 1:
         raise ValueError(f"tol: expected a relative mass error between 0 and 1, not {tol!r}")
     return float(tol)
 

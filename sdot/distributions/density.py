@@ -84,5 +84,9 @@ class Density(ABC):
         """The caller's arrays, which decide the framework and dtype of results."""
 
     @abstractmethod
+    def evaluate(self, points: FloatArray) -> FloatArray:
+        """Return the density (...) at points (..., 2), zero outside the support."""
+
+    @abstractmethod
     def kernel(self, frame: Frame) -> DensityKernel:
         """Return the density's integrals in the coordinates of a frame, scaled to mass one."""

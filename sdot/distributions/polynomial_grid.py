@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sdot.cgal_wrap.polynomial_grid_integrals import GridKernel
 from sdot.distributions.bernstein import find_negative_pixel
@@ -159,6 +160,40 @@ class PolynomialGrid(Density):
             f"[{x0:g}, {x1:g}] x [{y0:g}, {y1:g}], mass {self.total_mass:g})"
         )
 
+    def evaluate(self, points: Any) -> FloatArray:
+        """Return the value of the density at points.
+
+        Parameters
+        ----------
+        points : array_like, (..., 2)
+            On a grid line the pixel to the right or above counts.
+
+        Returns
+        -------
+        numpy.ndarray, (...)
+            Zero outside the grid.
+
+        Examples
+        --------
+        >>> from sdot import PolynomialGrid
+        >>> PolynomialGrid([[1.0, 3.0]]).evaluate([[0.5, 0.9], [0.5, 1.1]])
+        array([1.5, 0. ])
+        """
+        points = check_real_array(points, "points")
+        if points.ndim == 0 or points.shape[-1] != 2:
+            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        x, s = _pixel_coordinates(self.x_lines, points[..., 0])
+        y, t = _pixel_coordinates(self.y_lines, points[..., 1])
+        powers = np.arange(self.degree + 1)
+        heights: FloatArray = np.einsum(
+            "...pq,...p,...q->...",
+            self.coefficients[x, y],
+            s[..., None] ** powers,
+            t[..., None] ** powers,
+        )
+        inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
+        return np.where(inside, heights, 0.0)
+
     def kernel(self, frame: Frame) -> DensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         key = np.concatenate(frame).tobytes()
@@ -171,9 +206,8 @@ class PolynomialGrid(Density):
             lines.append((grid_lines[low : high + 1] - frame.origin[k]) / frame.scale[k])
             used.append(slice(low, high))
         scale = float(np.prod(frame.scale)) / self.total_mass
-        kernel = GridDensityKernel(
-            *lines, self.coefficients[used[0], used[1]] * scale, self._is_uniform
-        )
+        coefficients = self.coefficients[used[0], used[1]] * scale
+        kernel = GridDensityKernel(lines[0], lines[1], coefficients, self._is_uniform)
         self._kernels = (key, kernel)
         return kernel
 
@@ -299,6 +333,14 @@ def _pixel_masses(coefficients: FloatArray, x_lines: FloatArray, y_lines: FloatA
     integrals = 1.0 / np.arange(1, coefficients.shape[2] + 1)
     means = np.einsum("xypq,p,q->xy", coefficients, integrals, integrals)
     return np.asarray(means * np.diff(x_lines)[:, None] * np.diff(y_lines)[None, :])
+
+
+def _pixel_coordinates(
+    lines: FloatArray, values: FloatArray
+) -> tuple[npt.NDArray[np.intp], FloatArray]:
+    """Return the pixel of each value along an axis and where in it, from 0 to 1."""
+    pixel = np.clip(np.searchsorted(lines, values, side="right") - 1, 0, len(lines) - 2)
+    return pixel, (values - lines[pixel]) / (lines[pixel + 1] - lines[pixel])
 
 
 def _overlaps(lines: FloatArray, count: int) -> FloatArray:

@@ -1,0 +1,89 @@
+# Each of these is enough on a fresh Debian or Ubuntu machine, as root or with sudo:
+#   make demo    run the examples, write their pictures to pictures/
+#   make test    linters, tests, every example
+# and then: make lint, make bench, make soak, make docs, make clean.
+
+PYTHON3 ?= python3
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+SYSTEM_PACKAGES := g++ libcgal-dev libgmp-dev libmpfr-dev python3-dev python3-venv
+# One release of torch for everyone who runs these commands; the package itself asks for no
+# more than it needs.
+TORCH := torch==2.13.0
+# Directories too: a file that was deleted changes nothing else.
+SOURCES := $(shell find sdot cgal_wrap -name __pycache__ -prune -o -print) meson.build pyproject.toml
+EXAMPLES := tutorial_jax tutorial_torch lloyd stippling
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+export MPLBACKEND := Agg
+
+.PHONY: demo test lint pytest examples bench soak docs clean
+
+demo: $(VENV)/installed
+	@for name in $(EXAMPLES); do \
+	    echo "== examples/$$name.py"; $(PYTHON) examples/$$name.py pictures; done
+	@echo "== pictures written:"; ls pictures/*.png
+
+test: lint pytest examples
+
+lint: $(VENV)/installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	PATH="$(VENV)/bin:$$PATH" cython-lint cgal_wrap  # it calls pycodestyle by name
+
+# Not `python -m pytest`: it would import the sources, which lack the compiled half.
+pytest: $(VENV)/installed
+	$(VENV)/bin/pytest tests
+	$(VENV)/bin/pytest --quiet --doctest-modules --pyargs sdot
+
+examples: $(VENV)/installed
+	@for name in $(EXAMPLES); do \
+	    quick=; if [ $$name = stippling ]; then quick="--dots 1000 --steps 3"; fi; \
+	    echo "== examples/$$name.py $$quick"; \
+	    $(PYTHON) examples/$$name.py build/pictures $$quick; done
+
+bench: $(VENV)/installed
+	$(PYTHON) tests/benchmarks/run.py
+
+soak: $(VENV)/installed
+	$(PYTHON) tests/soak.py
+
+# The gallery shows the examples' pictures; those that are there are not made again.
+docs: $(VENV)/installed $(EXAMPLES:%=pictures/%.png)
+	$(VENV)/bin/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+pictures/%.png: examples/%.py | $(VENV)/installed
+	$(PYTHON) $< pictures
+
+clean:
+	rm -rf $(VENV) build pictures docs/_build docs/generated \
+	    .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# ---- installation: each stamp is made once, the last one again when a source changes ----
+
+$(VENV)/installed: $(VENV)/created $(SOURCES)
+	@echo "== installing sdot and its test requirements into $(VENV)"
+	@$(PIP) install '.[jax,plot,test,docs]' '$(TORCH)'
+	@touch $@
+
+$(VENV)/created:
+	@missing=(); if command -v dpkg-query > /dev/null; then \
+	    for package in $(SYSTEM_PACKAGES); do \
+	        dpkg-query -W -f '$${Status}' $$package 2> /dev/null | grep -q 'ok installed' \
+	            || missing+=($$package); done; \
+	else echo "not a Debian system: install CGAL, GMP and MPFR with their headers yourself"; fi; \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	    echo "== installing $${missing[*]}"; \
+	    $(SUDO) apt-get -qq update; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes \
+	        --no-install-recommends "$${missing[@]}" > /dev/null; fi
+	@$(PYTHON3) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \
+	    f"sdot needs Python 3.11 or later, and $(PYTHON3) is {v[0]}.{v[1]}; name another: make PYTHON3=python3.12")'
+	@$(PYTHON3) -m venv $(VENV)
+	@touch $@
