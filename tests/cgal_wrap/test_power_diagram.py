@@ -33,7 +33,7 @@ def _families() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         "diagonal": (np.column_stack([x, x]), rng.uniform(0, 0.01, 12)),
         "near-collinear": (np.column_stack([x, 0.3 * x + 0.1]), np.zeros(12)),
         "circle": (0.5 + 0.25 * np.column_stack([np.cos(t), np.sin(t)]), np.zeros(12)),
-        "outside": (random_sites(10) + [3.0, -1.0], np.zeros(10)),
+        "outside": (random_sites(10) + np.array([3.0, -1.0]), np.zeros(10)),
         "cluster": (0.5 + 1e-6 * random_sites(10), np.zeros(10)),
     }
     return families
