@@ -15,12 +15,11 @@ namespace sdot {
 // A power diagram as its compiled maker returns it (see power_diagram.pyx), and the
 // edges around each site: edge `cell_edges[k]`, `cell_offsets[i] <= k < cell_offsets[i+1]`.
 struct DiagramArrays {
-    std::size_t sites;
-    const double *positions, *weights, *vertices;
+    WeightedSites sites;
+    const double* vertices;
     const std::int32_t *edge_sites, *edge_vertices;
     const std::int32_t *cell_offsets, *cell_edges;
 
-    Point position(std::int32_t i) const { return {positions[2 * i], positions[2 * i + 1]}; }
     Point vertex(std::int32_t v) const { return {vertices[2 * v], vertices[2 * v + 1]}; }
     std::int32_t other_site(std::int32_t edge, std::int32_t site) const {
         return edge_sites[2 * edge] == site ? edge_sites[2 * edge + 1] : edge_sites[2 * edge];
@@ -77,8 +76,7 @@ private:
         polygon_ = domain_;
         for (auto k = diagram_.cell_offsets[site]; k < diagram_.cell_offsets[site + 1]; ++k) {
             const auto other = diagram_.other_site(diagram_.cell_edges[k], site);
-            const Bisector bisector(diagram_.position(site), diagram_.position(other),
-                                    diagram_.weights[site], diagram_.weights[other]);
+            const Bisector bisector = diagram_.sites.bisector(site, other);
             clip(polygon_, [&](Point x) { return bisector.side(x); }, scratch_);
             polygon_.swap(scratch_);
         }
@@ -95,12 +93,12 @@ private:
 inline std::vector<Point> cell_polygons(const DiagramArrays& diagram, const std::uint8_t* is_hidden,
                                         const Polygon& domain, int threads,
                                         std::int64_t* offsets) {
-    const std::size_t blocks = std::max<std::size_t>(1, diagram.sites / kSmallestParallelRange);
+    const std::size_t blocks = std::max<std::size_t>(1, diagram.sites.count / kSmallestParallelRange);
     std::vector<std::vector<Point>> points(blocks);
     const auto run_block = [&](std::size_t block) {
         CellCutter cutter(diagram, domain);
-        const std::size_t begin = diagram.sites * block / blocks;
-        const std::size_t end = diagram.sites * (block + 1) / blocks;
+        const std::size_t begin = diagram.sites.count * block / blocks;
+        const std::size_t end = diagram.sites.count * (block + 1) / blocks;
         for (std::size_t site = begin; site < end; ++site) {
             std::size_t corners = 0;
             if (!is_hidden[site]) {
@@ -115,9 +113,9 @@ inline std::vector<Point> cell_polygons(const DiagramArrays& diagram, const std:
         for (std::size_t block = begin; block < end; ++block) run_block(block);
     }, 1);
     offsets[0] = 0;
-    for (std::size_t site = 0; site < diagram.sites; ++site) offsets[site + 1] += offsets[site];
+    for (std::size_t site = 0; site < diagram.sites.count; ++site) offsets[site + 1] += offsets[site];
     std::vector<Point> all;
-    all.reserve(static_cast<std::size_t>(offsets[diagram.sites]));
+    all.reserve(static_cast<std::size_t>(offsets[diagram.sites.count]));
     for (auto& part : points) {
         all.insert(all.end(), part.begin(), part.end());
         std::vector<Point>().swap(part);

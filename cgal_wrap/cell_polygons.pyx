@@ -13,11 +13,15 @@ cdef extern from "geometry.hpp" namespace "sdot" nogil:
         double x
         double y
 
-cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
-    cdef struct DiagramArrays:
-        size_t sites
+    cdef struct WeightedSites:
+        size_t count
         const double* positions
         const double* weights
+        const double* low_weights
+
+cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
+    cdef struct DiagramArrays:
+        WeightedSites sites
         const double* vertices
         const int32_t* edge_sites
         const int32_t* edge_vertices
@@ -33,6 +37,7 @@ cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
 def cell_polygons(
     const double[:, ::1] positions,
     const double[::1] weights,
+    const double[::1] low_weights,
     const double[:, ::1] vertices,
     const int32_t[:, ::1] edge_sites,
     const int32_t[:, ::1] edge_vertices,
@@ -48,15 +53,14 @@ def cell_polygons(
     ``points[offsets[i]:offsets[i + 1]]``, counter-clockwise.
     """
     cdef DiagramArrays diagram
-    diagram.sites = positions.shape[0]
-    diagram.positions = &positions[0, 0]
-    diagram.weights = &weights[0]
+    diagram.sites = WeightedSites(
+        positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
     diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
     diagram.edge_sites = &edge_sites[0, 0] if edge_sites.shape[0] else NULL
     diagram.edge_vertices = &edge_vertices[0, 0] if edge_vertices.shape[0] else NULL
     diagram.cell_offsets = &cell_offsets[0]
     diagram.cell_edges = &cell_edges[0] if cell_edges.shape[0] else NULL
-    offsets = np.empty(diagram.sites + 1, dtype=np.int64)
+    offsets = np.empty(diagram.sites.count + 1, dtype=np.int64)
     cdef int64_t[::1] offsets_view = offsets
     cdef vector[Point] corners
     cdef Py_ssize_t k

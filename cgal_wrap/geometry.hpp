@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace sdot {
@@ -23,20 +24,34 @@ struct Bisector {
     Point first, normal;
     double offset;
 
-    Bisector(Point y_first, Point y_second, double w_first, double w_second)
+    // `weight_gap`: the first site's weight minus the second's.
+    Bisector(Point y_first, Point y_second, double weight_gap)
         : first(y_first),
           normal(y_second - y_first),
-          offset(0.5 * (dot(normal, normal) + (w_first - w_second))) {}
+          offset(0.5 * (dot(normal, normal) + weight_gap)) {}
 
     // Negative inside the first site's half-plane.
     double side(Point x) const { return dot(x - first, normal) - offset; }
 
-    // The point of the line closest to the first site, and the unit direction that
-    // has the first site on its left.
-    Point foot() const { return first + (offset / dot(normal, normal)) * normal; }
+    // The unit direction that has the first site on its left.
     Point direction() const {
         const double length = std::hypot(normal.x, normal.y);
         return {-normal.y / length, normal.x / length};
+    }
+};
+
+// Sites and their weights. A weight is the unevaluated sum of two doubles: sites close to each
+// other need differences of weights finer than an ulp of the weights themselves.
+struct WeightedSites {
+    std::size_t count;
+    const double *positions, *weights, *low_weights;
+
+    Point position(std::int32_t i) const { return {positions[2 * i], positions[2 * i + 1]}; }
+    double weight_gap(std::int32_t i, std::int32_t j) const {
+        return (weights[i] - weights[j]) + (low_weights[i] - low_weights[j]);
+    }
+    Bisector bisector(std::int32_t i, std::int32_t j) const {
+        return {position(i), position(j), weight_gap(i, j)};
     }
 };
 

@@ -19,17 +19,15 @@
 namespace sdot {
 
 struct DiagramEdges {
-    std::size_t sites, edges;
-    const double *positions, *weights, *vertices;
+    WeightedSites sites;
+    std::size_t count;
+    const double* vertices;
     const std::int32_t *edge_sites, *edge_vertices;
 
-    Point position(std::int32_t i) const { return {positions[2 * i], positions[2 * i + 1]}; }
     Point vertex(std::int32_t v) const { return {vertices[2 * v], vertices[2 * v + 1]}; }
     std::int32_t left(std::size_t e) const { return edge_sites[2 * e]; }
     std::int32_t right(std::size_t e) const { return edge_sites[2 * e + 1]; }
-    Bisector bisector(std::size_t e) const {
-        return {position(left(e)), position(right(e)), weights[left(e)], weights[right(e)]};
-    }
+    Bisector bisector(std::size_t e) const { return sites.bisector(left(e), right(e)); }
 };
 
 // An edge as origin + t direction, begin <= t <= end. An end near the grid is kept as the
@@ -254,7 +252,7 @@ class RightSide {
 public:
     RightSide(const DiagramEdges& diagram, const PolynomialGrid& grid, const EdgeGeometry& geometry)
         : diagram_(diagram), grid_(grid) {
-        for (std::size_t e = 0; e < diagram.edges; ++e) {
+        for (std::size_t e = 0; e < diagram.count; ++e) {
             const Line line = is_plain(e) ? Line{} : geometry.line(e);
             const bool starts_inside = geometry.inside(e, 0, line);
             if (starts_inside == geometry.inside(e, 1, line)) continue;
@@ -302,15 +300,15 @@ private:
     std::int32_t only_site(const std::uint8_t* is_hidden, const EdgeGeometry& geometry) const {
         std::int32_t found = -1;
         const auto further = [&](std::int32_t i) {
-            return found < 0 || diagram_.position(i).x > diagram_.position(found).x;
+            return found < 0 || diagram_.sites.position(i).x > diagram_.sites.position(found).x;
         };
-        for (std::size_t e = 0; e < diagram_.edges; ++e) {
+        for (std::size_t e = 0; e < diagram_.count; ++e) {
             if (!geometry.inside(e, 0, geometry.line(e))) continue;
             for (const std::int32_t site : {diagram_.left(e), diagram_.right(e)})
                 if (further(site)) found = site;
         }
         if (found >= 0) return found;
-        for (std::size_t i = 0; i < diagram_.sites; ++i) {
+        for (std::size_t i = 0; i < diagram_.sites.count; ++i) {
             const auto site = static_cast<std::int32_t>(i);
             if (!is_hidden[i] && (found < 0 || !further(site))) found = site;
         }
@@ -325,7 +323,7 @@ private:
 template <int Terms>
 void walk_all_edges(const DiagramEdges& diagram, const PolynomialGrid& grid, const GaussRule& rule,
                     const EdgeGeometry& geometry, int threads, double* green, double* edge_weights) {
-    parallel_for(diagram.edges, threads, [&](std::size_t begin, std::size_t end) {
+    parallel_for(diagram.count, threads, [&](std::size_t begin, std::size_t end) {
         EdgeWalker<Terms> walker(grid, rule);
         for (std::size_t e = begin; e < end; ++e) {
             const Line line = geometry.line(e);
@@ -343,7 +341,7 @@ inline void masses_and_edge_weights(const DiagramEdges& diagram, const std::uint
                                     const PolynomialGrid& grid, const GaussRule& rule, int threads,
                                     double* masses, double* edge_weights) {
     const EdgeGeometry geometry(diagram, grid);
-    std::vector<double> green(diagram.edges);
+    std::vector<double> green(diagram.count);
     const auto walk = [&](auto walk_with_terms) {
         walk_with_terms(diagram, grid, rule, geometry, threads, green.data(), edge_weights);
     };
@@ -354,8 +352,8 @@ inline void masses_and_edge_weights(const DiagramEdges& diagram, const std::uint
         case 4: walk(walk_all_edges<4>); break;
         default: walk(walk_all_edges<0>);
     }
-    std::fill(masses, masses + diagram.sites, 0.0);
-    for (std::size_t e = 0; e < diagram.edges; ++e) {
+    std::fill(masses, masses + diagram.sites.count, 0.0);
+    for (std::size_t e = 0; e < diagram.count; ++e) {
         masses[diagram.left(e)] += green[e];
         masses[diagram.right(e)] -= green[e];
     }

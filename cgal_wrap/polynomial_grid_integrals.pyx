@@ -26,12 +26,17 @@ cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
         const double* row_prefix
         const double* row_totals
 
-cdef extern from "polynomial_grid_edges.hpp" namespace "sdot" nogil:
-    cdef struct DiagramEdges:
-        size_t sites
-        size_t edges
+cdef extern from "geometry.hpp" namespace "sdot" nogil:
+    cdef struct WeightedSites:
+        size_t count
         const double* positions
         const double* weights
+        const double* low_weights
+
+cdef extern from "polynomial_grid_edges.hpp" namespace "sdot" nogil:
+    cdef struct DiagramEdges:
+        WeightedSites sites
+        size_t count
         const double* vertices
         const int32_t* edge_sites
         const int32_t* edge_vertices
@@ -101,6 +106,7 @@ cdef class GridKernel:
         self,
         const double[:, ::1] positions,
         const double[::1] weights,
+        const double[::1] low_weights,
         const double[:, ::1] vertices,
         const int32_t[:, ::1] edge_sites,
         const int32_t[:, ::1] edge_vertices,
@@ -110,21 +116,20 @@ cdef class GridKernel:
         """Masses of the cells (n,), and the integral of the density along each edge
         divided by twice the distance of its two sites (e,)."""
         cdef DiagramEdges diagram
-        diagram.sites = positions.shape[0]
-        diagram.edges = edge_sites.shape[0]
-        diagram.positions = &positions[0, 0]
-        diagram.weights = &weights[0]
+        diagram.sites = WeightedSites(
+            positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
+        diagram.count = edge_sites.shape[0]
         diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
-        diagram.edge_sites = &edge_sites[0, 0] if diagram.edges else NULL
-        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.edges else NULL
-        masses = np.empty(diagram.sites)
-        edge_weights = np.empty(diagram.edges)
+        diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
+        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.count else NULL
+        masses = np.empty(diagram.sites.count)
+        edge_weights = np.empty(diagram.count)
         cdef double[::1] masses_view = masses
         cdef double[::1] edge_weights_view = edge_weights
         with nogil:
             c_masses_and_edge_weights(
                 diagram, &is_hidden[0], self.grid, self.edge_rule, threads, &masses_view[0],
-                &edge_weights_view[0] if diagram.edges else NULL)
+                &edge_weights_view[0] if diagram.count else NULL)
         return masses, edge_weights
 
     def cell_moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):

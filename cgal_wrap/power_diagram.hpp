@@ -84,14 +84,19 @@ public:
         return triangulation_.number_of_hidden_vertices();
     }
 
-    // Numbers the faces and writes the power centre of each (number_of_faces x 2).
-    void write_vertices(double* vertices) {
+    // Numbers the faces and writes the power centre of each (number_of_faces x 2), with the
+    // low parts of the weights, which the combinatorics leave out.
+    void write_vertices(const double* low_weights, double* vertices) {
         for (auto face : triangulation_.all_face_handles()) face->info() = -1;
         if (triangulation_.dimension() < 2) return;
         std::int32_t number = 0;
         for (auto face : triangulation_.finite_face_handles()) {
-            power_centre(face->vertex(0)->point(), face->vertex(1)->point(),
-                         face->vertex(2)->point(), vertices + 2 * number);
+            const int apex = opposite_longest_side(face);
+            const auto p = face->vertex(apex), q = face->vertex(Triangulation::ccw(apex)),
+                       r = face->vertex(Triangulation::cw(apex));
+            power_centre(p->point(), q->point(), r->point(),
+                         low_weights[p->info()] - low_weights[q->info()],
+                         low_weights[p->info()] - low_weights[r->info()], vertices + 2 * number);
             face->info() = number++;
         }
     }
@@ -122,38 +127,52 @@ public:
 private:
     using WeightedPoint = Kernel::Weighted_point_2;
 
-    template <class Number>
-    struct Determinants {
-        Number x, y, common;
-    };
+    // Measured from this corner, two sites very close to each other show their exact distance.
+    static int opposite_longest_side(Triangulation::Face_handle face) {
+        int apex = 0;
+        double longest = -1;
+        for (int i = 0; i < 3; ++i) {
+            const auto& a = face->vertex(Triangulation::ccw(i))->point();
+            const auto& b = face->vertex(Triangulation::cw(i))->point();
+            const double dx = a.x() - b.x(), dy = a.y() - b.y();
+            const double length = dx * dx + dy * dy;
+            if (length > longest) {
+                longest = length;
+                apex = i;
+            }
+        }
+        return apex;
+    }
 
     // Cramer's rule in coordinates relative to the first site. With correctly rounded
     // determinants the only error left is that of the right-hand sides, so the vertex
     // lies on its three bisectors to rounding even when the triangle is a sliver.
     static void power_centre(const WeightedPoint& p, const WeightedPoint& q,
-                             const WeightedPoint& r, double* centre) {
+                             const WeightedPoint& r, double low_pq, double low_pr,
+                             double* centre) {
         const double ax = q.x() - p.x(), ay = q.y() - p.y();
         const double bx = r.x() - p.x(), by = r.y() - p.y();
         const double common = difference_of_products(ax, by, ay, bx);
         // Past this the rounding of the differences themselves decides the determinant.
         if (std::abs(common) < 1e-10 * std::hypot(ax, ay) * std::hypot(bx, by)) {
-            exact_power_centre(p, q, r, centre);
+            exact_power_centre(p, q, r, low_pq, low_pr, centre);
             return;
         }
-        const double a = 0.5 * (ax * ax + ay * ay + (p.weight() - q.weight()));
-        const double b = 0.5 * (bx * bx + by * by + (p.weight() - r.weight()));
+        const double a = 0.5 * (ax * ax + ay * ay + ((p.weight() - q.weight()) + low_pq));
+        const double b = 0.5 * (bx * bx + by * by + ((p.weight() - r.weight()) + low_pr));
         centre[0] = p.x() + difference_of_products(a, by, b, ay) / common;
         centre[1] = p.y() + difference_of_products(ax, b, bx, a) / common;
     }
 
     static void exact_power_centre(const WeightedPoint& p, const WeightedPoint& q,
-                                   const WeightedPoint& r, double* centre) {
+                                   const WeightedPoint& r, double low_pq, double low_pr,
+                                   double* centre) {
         using Exact = CGAL::Exact_rational;
         const Exact px(p.x()), py(p.y()), pw(p.weight());
         const Exact ax = Exact(q.x()) - px, ay = Exact(q.y()) - py;
         const Exact bx = Exact(r.x()) - px, by = Exact(r.y()) - py;
-        const Exact a = (ax * ax + ay * ay + pw - Exact(q.weight())) / 2;
-        const Exact b = (bx * bx + by * by + pw - Exact(r.weight())) / 2;
+        const Exact a = (ax * ax + ay * ay + pw - Exact(q.weight()) + Exact(low_pq)) / 2;
+        const Exact b = (bx * bx + by * by + pw - Exact(r.weight()) + Exact(low_pr)) / 2;
         const Exact common = ax * by - ay * bx;  // positive: the predicates are exact
         centre[0] = finite_double(px + (a * by - b * ay) / common);
         centre[1] = finite_double(py + (ax * b - bx * a) / common);

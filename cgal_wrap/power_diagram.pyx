@@ -15,7 +15,7 @@ cdef extern from "power_diagram.hpp" namespace "sdot" nogil:
         size_t number_of_faces()
         size_t number_of_edges()
         size_t number_of_hidden_sites()
-        void write_vertices(double*) except +
+        void write_vertices(const double*, double*) except +
         void write_edges(int32_t*, int32_t*) except +
         void write_hidden_sites(int32_t*) except +
 
@@ -35,18 +35,22 @@ def hilbert_order(const double[:, ::1] positions):
 
 
 def power_diagram(
-    const double[:, ::1] positions, const double[::1] weights, const int32_t[::1] order
+    const double[:, ::1] positions,
+    const double[::1] weights,
+    const double[::1] low_weights,
+    const int32_t[::1] order,
 ):
     """Vertices, edges and hidden sites of a power diagram.
 
-    The sites are inserted in the given order. Returns ``vertices`` (v, 2);
+    The weights are ``weights + low_weights``, of which the low parts, below an ulp, move
+    vertices only. The sites are inserted in the given order. Returns ``vertices`` (v, 2);
     ``edge_sites`` (e, 2), the sites to the left and to the right of each edge;
     ``edge_vertices`` (e, 2), where it starts and ends, -1 at infinity; and
     ``hidden`` (h,), the sites without a cell.
     """
     cdef size_t count = positions.shape[0]
-    if weights.shape[0] != <Py_ssize_t>count or order.shape[0] != <Py_ssize_t>count:
-        raise ValueError("positions, weights and order must have the same length")
+    if not (weights.shape[0] == low_weights.shape[0] == order.shape[0] == <Py_ssize_t>count):
+        raise ValueError("positions, weights, low_weights and order must have the same length")
     cdef RegularTriangulation triangulation
     cdef size_t begin = 0
     cdef size_t end
@@ -57,14 +61,14 @@ def power_diagram(
         begin = end
         if PyErr_CheckSignals() != 0:
             return None
-    return flat_arrays(triangulation)
+    return flat_arrays(triangulation, low_weights)
 
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
 
 
-cdef flat_arrays(RegularTriangulation& triangulation):
+cdef flat_arrays(RegularTriangulation& triangulation, const double[::1] low_weights):
     cdef size_t faces = triangulation.number_of_faces()
     cdef size_t edges = triangulation.number_of_edges()
     cdef size_t hidden_sites = triangulation.number_of_hidden_sites()
@@ -78,7 +82,7 @@ cdef flat_arrays(RegularTriangulation& triangulation):
     cdef int32_t[:, ::1] edge_vertices_view = edge_vertices
     cdef int32_t[::1] hidden_view = hidden
     with nogil:
-        triangulation.write_vertices(&vertices_view[0, 0])
+        triangulation.write_vertices(&low_weights[0], &vertices_view[0, 0])
         triangulation.write_edges(&edge_sites_view[0, 0], &edge_vertices_view[0, 0])
         triangulation.write_hidden_sites(&hidden_view[0])
     return vertices[:faces], edge_sites[:edges], edge_vertices[:edges], hidden[:hidden_sites]

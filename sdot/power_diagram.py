@@ -26,6 +26,7 @@ class DiagramArrays:
     Attributes
     ----------
     positions, weights : sites (n, 2) and their weights (n,).
+    low_weights : what the weights have below an ulp (n,), for sites close to each other.
     vertices : corners of the diagram (v, 2).
     edge_sites : the sites to the left and to the right of each edge (e, 2).
     edge_vertices : where each edge starts and ends, -1 at infinity (e, 2).
@@ -34,6 +35,7 @@ class DiagramArrays:
 
     positions: FloatArray
     weights: FloatArray
+    low_weights: FloatArray
     vertices: FloatArray
     edge_sites: IndexArray
     edge_vertices: IndexArray
@@ -41,13 +43,18 @@ class DiagramArrays:
 
     @staticmethod
     def build(
-        positions: FloatArray, weights: FloatArray, order: IndexArray | None = None
+        positions: FloatArray,
+        weights: FloatArray,
+        low_weights: FloatArray | None = None,
+        order: IndexArray | None = None,
     ) -> DiagramArrays:
         """Dualise CGAL's regular triangulation. ``order``: the order of insertion."""
         if order is None:
             order = diagram_kernels.hilbert_order(positions)
-        arrays = diagram_kernels.power_diagram(positions, weights, order)
-        return DiagramArrays(positions, weights, *arrays)
+        if low_weights is None:
+            low_weights = np.zeros(len(weights))
+        arrays = diagram_kernels.power_diagram(positions, weights, low_weights, order)
+        return DiagramArrays(positions, weights, low_weights, *arrays)
 
     @cached_property
     def is_hidden(self) -> npt.NDArray[np.uint8]:
@@ -70,6 +77,7 @@ class DiagramArrays:
         return polygon_kernels.cell_polygons(  # type: ignore[no-any-return]
             self.positions,
             self.weights,
+            self.low_weights,
             self.vertices,
             self.edge_sites,
             self.edge_vertices,

@@ -64,7 +64,12 @@ class Density(ABC):
     @property
     @abstractmethod
     def box(self) -> FloatArray:
-        """``[[x_min, y_min], [x_max, y_max]]`` around the support."""
+        """``[[x_min, y_min], [x_max, y_max]]``, the frame to which cells are cut."""
+
+    @property
+    @abstractmethod
+    def support_box(self) -> FloatArray:
+        """A box as small as is easily found outside of which the density is zero."""
 
     @property
     @abstractmethod

@@ -132,6 +132,16 @@ class PolynomialGrid(Density):
         return freeze(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
 
     @cached_property
+    def support_box(self) -> FloatArray:
+        """The smallest box of whole pixels outside of which the density is zero."""
+        filled = (self.coefficients != 0).any(axis=(2, 3))
+        sides = []
+        for lines, used in ((self.x_lines, filled.any(axis=1)), (self.y_lines, filled.any(axis=0))):
+            pixels = np.flatnonzero(used)
+            sides.append([lines[pixels[0]], lines[pixels[-1] + 1]])
+        return freeze(np.array(sides).T)
+
+    @cached_property
     def total_mass(self) -> float:
         """The integral of the density."""
         return self._integral(self.coefficients)
@@ -155,11 +165,14 @@ class PolynomialGrid(Density):
         known = self._kernels
         if known is not None and known[0] == key:
             return known[1]
-        x_lines = (self.x_lines - frame.origin[0]) / frame.scale[0]
-        y_lines = (self.y_lines - frame.origin[1]) / frame.scale[1]
+        lines, used = [], []
+        for k, grid_lines in enumerate((self.x_lines, self.y_lines)):
+            low, high = np.searchsorted(grid_lines, self.support_box[:, k])
+            lines.append((grid_lines[low : high + 1] - frame.origin[k]) / frame.scale[k])
+            used.append(slice(low, high))
         scale = float(np.prod(frame.scale)) / self.total_mass
         kernel = GridDensityKernel(
-            x_lines, y_lines, self.coefficients * scale, self._is_uniform
+            *lines, self.coefficients[used[0], used[1]] * scale, self._is_uniform
         )
         self._kernels = (key, kernel)
         return kernel
@@ -189,6 +202,7 @@ class GridDensityKernel:
         return self._kernel.masses_and_edge_weights(  # type: ignore[no-any-return]
             diagram.positions,
             diagram.weights,
+            diagram.low_weights,
             diagram.vertices,
             diagram.edge_sites,
             diagram.edge_vertices,

@@ -23,11 +23,12 @@ from scipy.interpolate import RectBivariateSpline
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
-__all__ = ["entropic_weights"]
+__all__ = ["entropic_weights", "shrunk_sites_weights"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
 _SWEEPS = 4  # at each of them
 _NODES_PER_WIDTH = 6.0  # interpolation nodes per sqrt(epsilon)
+_INTERPOLATED_FROM = 2000  # sites; below, the transform is evaluated at each of them
 
 
 class _Axes(NamedTuple):
@@ -43,11 +44,14 @@ class _Axes(NamedTuple):
 
 
 def entropic_weights(
-    problem: TransportProblem, bins: int = 32, final_epsilon: float = 4.0
+    problem: TransportProblem, bins: int, final_epsilon: float = 4.0, exact: bool = False
 ) -> FloatArray:
     """Return weights (n,) from a Sinkhorn iteration on ``bins`` x ``bins`` grids.
 
-    ``final_epsilon`` is in units of the squared bin size. Time is O(bins**3 + n).
+    ``final_epsilon`` is in units of the squared bin size. ``exact`` evaluates the soft
+    c-transform at each site: where the sites are degenerate (on a line, in clusters) it varies
+    on a scale finer than sqrt(epsilon), and interpolation would hide sites. Time is
+    O(bins**3 + n), or O(bins**3 + n bins**2) if exact.
     """
     low, high = problem.kernel.box
     site_low, site_high = problem.sites.min(axis=0), problem.sites.max(axis=0)
@@ -68,7 +72,10 @@ def entropic_weights(
             potential = -epsilon * to_density.log_sum(log_sites + on_sites / epsilon)
         if epsilon == last:
             break
-    return _soft_c_transform(problem.sites, density_axes, log_density + potential / epsilon, epsilon)
+    values = log_density + potential / epsilon
+    if exact or len(problem.sites) < _INTERPOLATED_FROM:
+        return _soft_c_transform(problem.sites, density_axes, values, epsilon)
+    return _interpolated_c_transform(problem.sites, density_axes, values, epsilon)
 
 
 class _Kernels:
@@ -117,6 +124,21 @@ def _binned_masses(
 def _soft_c_transform(
     sites: FloatArray, axes: _Axes, log_values: FloatArray, epsilon: float
 ) -> FloatArray:
+    weights = np.empty(len(sites))
+    chunk = max(1, 2**20 // log_values.size)
+    for begin in range(0, len(sites), chunk):
+        x, y = sites[begin : begin + chunk].T
+        costs = (x[:, None, None] - axes.x[:, None]) ** 2 + (y[:, None, None] - axes.y) ** 2
+        exponents = (log_values - costs / epsilon).reshape(len(x), -1)
+        top = exponents.max(axis=1)
+        sums = np.exp(exponents - top[:, None]).sum(axis=1)
+        weights[begin : begin + chunk] = -epsilon * (np.log(sums) + top)
+    return weights
+
+
+def _interpolated_c_transform(
+    sites: FloatArray, axes: _Axes, log_values: FloatArray, epsilon: float
+) -> FloatArray:
     low, high = sites.min(axis=0), sites.max(axis=0)
     high = np.where(high > low, high, low + np.sqrt(epsilon))
     counts = _node_counts(high - low, epsilon)
@@ -130,3 +152,20 @@ def _node_counts(sides: FloatArray, epsilon: float) -> tuple[int, int]:
     counts: npt.NDArray[np.intp] = np.ceil(sides / np.sqrt(epsilon) * _NODES_PER_WIDTH).astype(int)
     x, y = np.maximum(counts, 4)
     return int(x), int(y)
+
+
+def shrunk_sites_weights(problem: TransportProblem) -> FloatArray:
+    """Weights (n,) whose diagram is the Voronoi diagram of the sites shrunk into the box.
+
+    For a centre c and 0 < r <= 1, ``w_i = (1 - r) |y_i - c|**2`` does it, up to a shift of the
+    shrunk sites that puts them around the middle of the box: no cell is empty there.
+    """
+    low, high = problem.kernel.box
+    middle = (low + high) / 2
+    site_low, site_high = problem.sites.min(axis=0), problem.sites.max(axis=0)
+    widths = np.maximum(site_high - site_low, np.finfo(float).tiny)
+    shrink = min(1.0, 0.9 * float(((high - low) / widths).min()))
+    # Cells of x maximise x . y - psi. Sites z = middle + shrink (y - centre) have
+    # x . z - |z|**2 / 2, which divided by `shrink` is x . y - |z|**2 / (2 shrink) + ...
+    shrunk = middle + shrink * (problem.sites - (site_low + site_high) / 2)
+    return np.asarray((problem.sites**2).sum(axis=1) - (shrunk**2).sum(axis=1) / shrink)

@@ -1,8 +1,9 @@
 """Densities lifted off zero by a uniform floor, for starts that leave cells empty.
 
-With ``(1 - s) rho + s uniform`` every cell inside the box has mass and every Newton matrix is
-regular. The floor is lowered in stages, each started from the last. At ``s`` well below one
-site's mass no cell can live on the floor alone, and the stage without it follows.
+With ``(1 - s) rho + s uniform`` every cell that meets the box has mass and every Newton matrix
+is regular, so damped Newton converges. The floor is lowered in stages, each started from the
+last. Once ``s`` is well below the smallest site's mass no cell can live on the floor alone, and
+the density itself follows.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import numpy as np
 from sdot.distributions.density import CellMoments, DensityKernel
 from sdot.distributions.polynomial_grid import GridDensityKernel
 from sdot.power_diagram import DiagramArrays
+from sdot.solver.initial_weights import entropic_weights, shrunk_sites_weights
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
-from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
 __all__ = ["lifted_newton"]
 
-_FIRST_LIFT = 1e-3
+_FIRST_LIFTS = (1e-3, 0.03, 0.5)  # tried in turn, until a start leaves no cell empty
 _LOWERING = 10.0  # factor between stages
 _LAST_LIFT = 1e-2  # in units of the smallest site mass
-_STAGE_TOLERANCE = 0.1
+_STAGE_TOLERANCE = 0.3
+_BINS = 32
 
 
 class LiftedKernel:
@@ -60,18 +63,21 @@ class LiftedKernel:
 
 def lifted_newton(
     problem: TransportProblem,
-    weights: FloatArray,
     tol: float,
     max_iterations: int,
     report: Callable[[NewtonProgress], None],
 ) -> NewtonResult:
     """Newton's method through densities with an ever lower floor, then the density itself."""
     iterations = diagrams = 0
-    for lift in _lifts(float(problem.masses.min())):
-        lifted = replace(problem, kernel=LiftedKernel(problem.kernel, lift)) if lift else problem
-        start: Evaluation = lifted.evaluate(weights)
+    weights, first_lift = _lifted_start(problem)
+    for lift in _lifts(first_lift, float(problem.masses.min())):
+        stage = _lifted(problem, lift) if lift else problem
         result = damped_newton(
-            lifted, start, _STAGE_TOLERANCE if lift else tol, max_iterations - iterations, report
+            stage,
+            stage.evaluate(weights),
+            _STAGE_TOLERANCE if lift else tol,
+            max_iterations - iterations,
+            report,
         )
         weights = result.evaluation.weights
         iterations += result.iterations
@@ -79,8 +85,22 @@ def lifted_newton(
     return NewtonResult(result.evaluation, result.mass_error, iterations, diagrams)
 
 
-def _lifts(smallest_mass: float) -> Iterator[float]:
-    lift = _FIRST_LIFT
+def _lifted(problem: TransportProblem, lift: float) -> TransportProblem:
+    return replace(problem, kernel=LiftedKernel(problem.kernel, lift))
+
+
+def _lifted_start(problem: TransportProblem) -> tuple[FloatArray, float]:
+    """Weights and a floor with which no cell is empty."""
+    for lift in _FIRST_LIFTS:
+        stage = _lifted(problem, lift)
+        weights = entropic_weights(stage, _BINS, exact=True)
+        if stage.evaluate(weights).masses.min() > 0:
+            return weights, lift
+    return shrunk_sites_weights(problem), 1.0
+
+
+def _lifts(first: float, smallest_mass: float) -> Iterator[float]:
+    lift = first
     while lift > _LAST_LIFT * smallest_mass:
         yield lift
         lift /= _LOWERING

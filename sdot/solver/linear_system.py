@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.linalg import splu
-
+from sdot.cgal_wrap.graph_laplacian import GraphLaplacian
 from sdot.power_diagram import IndexArray
 from sdot.validation import FloatArray
 
-__all__ = ["laplacian", "solve_laplacian"]
+__all__ = ["solve_laplacian"]
 
-
-def laplacian(count: int, edges: IndexArray, edge_weights: FloatArray) -> sparse.csc_array:
-    """Return ``L`` with ``L_ij = -a_ij`` and rows that sum to zero."""
-    i, j = edges[:, 0], edges[:, 1]
-    diagonal = np.bincount(i, edge_weights, count) + np.bincount(j, edge_weights, count)
-    rows = np.concatenate([i, j, np.arange(count)])
-    columns = np.concatenate([j, i, np.arange(count)])
-    values = np.concatenate([-edge_weights, -edge_weights, diagonal])
-    return sparse.csc_array((values, (rows, columns)), shape=(count, count))
+_MAX_ITERATIONS = 300
 
 
 def solve_laplacian(
-    edges: IndexArray, edge_weights: FloatArray, right_side: FloatArray
+    edges: IndexArray, edge_weights: FloatArray, right_side: FloatArray, tolerance: float
 ) -> FloatArray:
-    """Solve ``L x = right_side`` with mean-free x."""
-    count = len(right_side)
-    matrix = laplacian(count, edges, edge_weights)
-    solution = np.zeros(count)
-    if count > 1:
-        solution[1:] = splu(matrix[1:, 1:], permc_spec="MMD_AT_PLUS_A").solve(right_side[1:])
-    return solution - solution.mean()
+    """Return x of mean zero with ``L x = right_side`` to a relative residual ``tolerance``.
+
+    ``L_ij = -edge_weights`` of edge ij, and its rows sum to zero. If the graph falls into parts,
+    the mean of x is zero on each, and the part of ``right_side`` that moves mass between them is
+    left out.
+    """
+    system = GraphLaplacian(len(right_side), edges, edge_weights)
+    solution, _, _ = system.solve(right_side, tolerance, _MAX_ITERATIONS)
+    return solution  # type: ignore[no-any-return]

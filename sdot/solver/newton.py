@@ -19,6 +19,9 @@ from sdot.validation import FloatArray
 __all__ = ["NewtonProgress", "NewtonResult", "damped_newton"]
 
 _SHORTEST_STEP = 2.0**-24
+# Relative residuals of the linear solves, far from the solution and close to it.
+_COARSEST_ACCURACY = 0.1
+_FINEST_ACCURACY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,16 @@ def damped_newton(
     """Iterate until the mass error is at most ``tol``, no step is left, or time is up."""
     current, diagrams = start, 0
     floor = 0.5 * min(float(start.masses.min()), float(problem.masses.min()))
-    step = 1.0
-    iteration = 0
+    step, accuracy, iteration = 1.0, _COARSEST_ACCURACY, 0
     while problem.mass_error(current) > tol and iteration < max_iterations:
-        direction = newton_direction(problem, current)
+        direction = solve_laplacian(
+            current.diagram.edge_sites, current.edge_weights, problem.residual(current), accuracy
+        )
         step, following, trials = _longest_step(problem, current, direction, floor, min(1, 4 * step))
         diagrams += trials
         if following is None:
             break
+        accuracy = _linear_accuracy(problem, current, following, tol)
         current = following
         iteration += 1
         smallest = float((current.masses / problem.masses).min())
@@ -78,11 +83,21 @@ def damped_newton(
     return NewtonResult(current, problem.mass_error(current), iteration, diagrams)
 
 
-def newton_direction(problem: TransportProblem, current: Evaluation) -> FloatArray:
-    """Solve L d = m - rho(C)."""
-    return solve_laplacian(
-        current.diagram.edge_sites, current.edge_weights, problem.residual(current)
-    )
+def _linear_accuracy(
+    problem: TransportProblem, previous: Evaluation, current: Evaluation, tol: float
+) -> float:
+    """How well to solve the next linear system (Eisenstat and Walker, SISC 17, 1996, choice 2).
+
+    Loosely far from the solution, where the linear model is poor, and never better than the
+    tolerance of the whole solve can use.
+    """
+    reduction = _residual_norm(problem, current) / _residual_norm(problem, previous)
+    needed = 0.1 * tol / max(problem.mass_error(current), tol)
+    return min(_COARSEST_ACCURACY, max(0.5 * reduction**2, needed, _FINEST_ACCURACY))
+
+
+def _residual_norm(problem: TransportProblem, evaluation: Evaluation) -> float:
+    return float(np.linalg.norm(problem.residual(evaluation)))
 
 
 def _longest_step(
@@ -92,12 +107,12 @@ def _longest_step(
     floor: float,
     step: float,
 ) -> tuple[float, Evaluation | None, int]:
-    residual = float(np.linalg.norm(problem.residual(current)))
+    residual = _residual_norm(problem, current)
     trials = 0
     while step >= _SHORTEST_STEP:
-        trial = problem.evaluate(current.weights + step * direction)
+        trial = problem.moved(current, step * direction)
         trials += 1
-        shrunk = float(np.linalg.norm(problem.residual(trial))) <= (1 - step / 2) * residual
+        shrunk = _residual_norm(problem, trial) <= (1 - step / 2) * residual
         if shrunk and trial.masses.min() > floor:
             return step, trial, trials
         step /= 2

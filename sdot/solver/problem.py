@@ -53,10 +53,20 @@ class TransportProblem:
     def _order(self) -> npt.NDArray[np.int32]:
         return np.arange(len(self.sites), dtype=np.int32)
 
-    def evaluate(self, weights: FloatArray) -> Evaluation:
+    def evaluate(self, weights: FloatArray, low_weights: FloatArray | None = None) -> Evaluation:
         """Build the power diagram and integrate the density over it."""
-        diagram = DiagramArrays.build(self.sites, weights, self._order)
+        diagram = DiagramArrays.build(self.sites, weights, low_weights, self._order)
         return Evaluation(diagram, *self.kernel.masses_and_edge_weights(diagram))
+
+    def moved(self, evaluation: Evaluation, step: FloatArray) -> Evaluation:
+        """Evaluate at the weights plus a step, which are kept to twice the digits of a double."""
+        weights, low_weights = evaluation.weights, evaluation.diagram.low_weights
+        step = step + low_weights
+        high = weights + step
+        # Knuth's two-sum: high + low is weights + step without error.
+        part = high - weights
+        low = (weights - (high - part)) + (step - part)
+        return self.evaluate(high, low)
 
     def residual(self, evaluation: Evaluation) -> FloatArray:
         """Target minus actual masses: the gradient of the dual."""
@@ -113,8 +123,8 @@ def normalise(
     positions: FloatArray, masses: FloatArray, density: Density
 ) -> tuple[TransportProblem, Normalisation]:
     """Merge coincident sites, choose well-scaled coordinates, sort along a Hilbert curve."""
-    frame = _choose_frame(positions, density.box)
-    centre, scale = _choose_site_map(positions, frame, density.box)
+    frame = _choose_frame(positions, density.support_box)
+    centre, scale = _choose_site_map(positions, frame, density.support_box)
     sites = (positions - centre) * (scale * frame.scale)
     distinct, site_of = _merge_coincident(sites)
     order = hilbert_order(distinct)

@@ -1,0 +1,391 @@
+// Solves a weighted graph Laplacian by conjugate gradients, preconditioned by an
+// aggregation multigrid with K-cycles.
+//
+// Neighbours joined by the heaviest edges are merged in pairs, twice per level, so each
+// coarse matrix is again the Laplacian of a graph, about four times smaller. Piecewise
+// constant prolongation alone would slow down with the number of levels; two steps of
+// flexible conjugate gradients on each level (the K-cycle) make the convergence independent
+// of it. (Notay, An aggregation-based algebraic multigrid method, ETNA 37, 2010.)
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+namespace sdot {
+
+using Vector = std::vector<double>;
+
+inline double inner(const Vector& a, const Vector& b) {
+    // Four running sums: one would wait for each addition in turn.
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    std::size_t i = 0;
+    for (; i + 4 <= a.size(); i += 4) {
+        s0 += a[i] * b[i];
+        s1 += a[i + 1] * b[i + 1];
+        s2 += a[i + 2] * b[i + 2];
+        s3 += a[i + 3] * b[i + 3];
+    }
+    for (; i < a.size(); ++i) s0 += a[i] * b[i];
+    return (s0 + s1) + (s2 + s3);
+}
+
+inline void add_scaled(Vector& x, double factor, const Vector& y) {
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += factor * y[i];
+}
+
+// A weighted graph; its Laplacian has the weighted degrees on the diagonal and minus the
+// weights off it. Neighbours of node i: offsets[i] <= k < offsets[i + 1].
+struct Graph {
+    std::vector<std::int32_t> offsets, neighbors;
+    Vector weights, degrees, inverse_degrees;
+
+    std::int32_t size() const { return static_cast<std::int32_t>(degrees.size()); }
+
+    static Graph from_edges(std::size_t nodes, std::size_t edges, const std::int32_t* ends,
+                            const double* edge_weights) {
+        Graph graph;
+        graph.offsets.assign(nodes + 1, 0);
+        for (std::size_t e = 0; e < edges; ++e) {
+            if (!(edge_weights[e] > 0)) continue;
+            ++graph.offsets[ends[2 * e] + 1];
+            ++graph.offsets[ends[2 * e + 1] + 1];
+        }
+        for (std::size_t i = 0; i < nodes; ++i) graph.offsets[i + 1] += graph.offsets[i];
+        graph.neighbors.resize(graph.offsets[nodes]);
+        graph.weights.resize(graph.offsets[nodes]);
+        std::vector<std::int32_t> next(graph.offsets.begin(), graph.offsets.end() - 1);
+        for (std::size_t e = 0; e < edges; ++e) {
+            if (!(edge_weights[e] > 0)) continue;
+            for (int side = 0; side < 2; ++side) {
+                const std::int32_t k = next[ends[2 * e + side]]++;
+                graph.neighbors[k] = ends[2 * e + 1 - side];
+                graph.weights[k] = edge_weights[e];
+            }
+        }
+        graph.sum_degrees();
+        return graph;
+    }
+
+    void sum_degrees() {
+        const std::size_t nodes = offsets.size() - 1;
+        degrees.assign(nodes, 0.0);
+        inverse_degrees.assign(nodes, 0.0);
+        for (std::size_t i = 0; i < nodes; ++i) {
+            for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k) degrees[i] += weights[k];
+            if (degrees[i] > 0) inverse_degrees[i] = 1 / degrees[i];
+        }
+    }
+
+    // By differences: nodes tied by a heavy edge have almost the same x, and what is left
+    // of it must not drown in the rounding of degree * x.
+    void multiply(const Vector& x, Vector& result) const {
+        for (std::int32_t i = 0; i < size(); ++i) {
+            double sum = 0;
+            for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
+                sum += weights[k] * (x[i] - x[neighbors[k]]);
+            result[i] = sum;
+        }
+    }
+
+    // Gauss-Seidel from x = 0, in increasing order.
+    void forward_sweep(const Vector& right_side, Vector& x) const {
+        for (std::int32_t i = 0; i < size(); ++i) {
+            double sum = right_side[i];
+            for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
+                if (neighbors[k] < i) sum += weights[k] * x[neighbors[k]];
+            x[i] = sum * inverse_degrees[i];
+        }
+    }
+
+    void backward_sweep(const Vector& right_side, Vector& x) const {
+        for (std::int32_t i = size() - 1; i >= 0; --i) {
+            double sum = right_side[i];
+            for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
+                sum += weights[k] * x[neighbors[k]];
+            x[i] = sum * inverse_degrees[i];
+        }
+    }
+};
+
+// Each node is joined to the free neighbour with the heaviest edge, if there is one.
+// Returns the number of groups and fills group_of.
+inline std::int32_t match_pairs(const Graph& graph, std::vector<std::int32_t>& group_of) {
+    group_of.assign(graph.size(), -1);
+    std::int32_t groups = 0;
+    for (std::int32_t i = 0; i < graph.size(); ++i) {
+        if (group_of[i] >= 0) continue;
+        std::int32_t best = -1;
+        double heaviest = 0, heaviest_free = 0;
+        for (std::int32_t k = graph.offsets[i]; k < graph.offsets[i + 1]; ++k) {
+            heaviest = std::max(heaviest, graph.weights[k]);
+            if (group_of[graph.neighbors[k]] < 0 && graph.weights[k] > heaviest_free) {
+                heaviest_free = graph.weights[k];
+                best = graph.neighbors[k];
+            }
+        }
+        // A weak edge makes a bad pair: the node would rather be alone.
+        if (best >= 0 && heaviest_free >= 0.1 * heaviest) group_of[best] = groups;
+        group_of[i] = groups++;
+    }
+    return groups;
+}
+
+// The graph of groups: weights between two groups add up, those inside one vanish.
+inline Graph contract(const Graph& graph, const std::vector<std::int32_t>& group_of,
+                      std::int32_t groups) {
+    std::vector<std::int32_t> starts(groups + 1, 0), members(graph.size());
+    for (const auto group : group_of) ++starts[group + 1];
+    for (std::int32_t g = 0; g < groups; ++g) starts[g + 1] += starts[g];
+    std::vector<std::int32_t> next(starts.begin(), starts.end() - 1);
+    for (std::int32_t i = 0; i < graph.size(); ++i) members[next[group_of[i]]++] = i;
+    Graph coarse;
+    coarse.offsets.assign(1, 0);
+    coarse.offsets.reserve(groups + 1);
+    coarse.neighbors.reserve(graph.neighbors.size() / 2);
+    coarse.weights.reserve(graph.neighbors.size() / 2);
+    std::vector<std::int32_t> place(groups, -1);  // where a neighbour group stands in this row
+    for (std::int32_t g = 0; g < groups; ++g) {
+        const auto begin = static_cast<std::int32_t>(coarse.neighbors.size());
+        for (std::int32_t m = starts[g]; m < starts[g + 1]; ++m) {
+            const std::int32_t i = members[m];
+            for (std::int32_t k = graph.offsets[i]; k < graph.offsets[i + 1]; ++k) {
+                const std::int32_t other = group_of[graph.neighbors[k]];
+                if (other == g) continue;
+                if (place[other] < begin) {
+                    place[other] = static_cast<std::int32_t>(coarse.neighbors.size());
+                    coarse.neighbors.push_back(other);
+                    coarse.weights.push_back(graph.weights[k]);
+                } else {
+                    coarse.weights[place[other]] += graph.weights[k];
+                }
+            }
+        }
+        coarse.offsets.push_back(static_cast<std::int32_t>(coarse.neighbors.size()));
+    }
+    coarse.sum_degrees();
+    return coarse;
+}
+
+// L D L^T factors of a small Laplacian. Eliminating a node leaves a Laplacian, so each pivot
+// is computed as a sum of positive weights: no subtraction, and full relative accuracy
+// however much the weights differ (Grassmann, Taksar and Heyman, 1985). A vanishing pivot is
+// the last node of a connected part; its unknown is set to zero.
+class DenseLaplacian {
+public:
+    explicit DenseLaplacian(const Graph& graph)
+        : size_(graph.size()), weights_(size_ * size_, 0.0), pivots_(size_, 0.0) {
+        for (std::int32_t i = 0; i < graph.size(); ++i)
+            for (std::int32_t k = graph.offsets[i]; k < graph.offsets[i + 1]; ++k)
+                at(i, graph.neighbors[k]) = graph.weights[k];
+        for (std::size_t j = 0; j < size_; ++j) {
+            for (std::size_t k = j + 1; k < size_; ++k) pivots_[j] += at(j, k);
+            if (!(pivots_[j] > 0)) continue;
+            for (std::size_t i = j + 1; i < size_; ++i) {
+                if (at(i, j) == 0) continue;
+                at(i, j) /= pivots_[j];  // minus the entry of the unit triangular factor
+                for (std::size_t k = j + 1; k < size_; ++k)
+                    if (k != i) at(i, k) += at(i, j) * at(j, k);
+            }
+        }
+    }
+
+    void solve(const Vector& right_side, Vector& x) const {
+        x = right_side;
+        for (std::size_t j = 0; j < size_; ++j)
+            for (std::size_t i = j + 1; i < size_; ++i) x[i] += at(i, j) * x[j];
+        for (std::size_t j = size_; j-- > 0;) {
+            x[j] = pivots_[j] > 0 ? x[j] / pivots_[j] : 0.0;
+            for (std::size_t i = j + 1; i < size_; ++i) x[j] += at(i, j) * x[i];
+        }
+    }
+
+private:
+    double& at(std::size_t i, std::size_t j) { return weights_[i * size_ + j]; }
+    double at(std::size_t i, std::size_t j) const { return weights_[i * size_ + j]; }
+
+    std::size_t size_;
+    Vector weights_, pivots_;
+};
+
+class Multigrid {
+public:
+    explicit Multigrid(Graph graph) {
+        levels_.emplace_back(std::move(graph));
+        while (levels_.back().graph.size() > kDirectSize) {
+            Level& fine = levels_.back();
+            std::vector<std::int32_t> first, second;
+            const std::int32_t pairs = match_pairs(fine.graph, first);
+            const Graph paired = contract(fine.graph, first, pairs);
+            const std::int32_t groups = match_pairs(paired, second);
+            if (groups > 0.9 * fine.graph.size()) break;  // isolated nodes: no coarser graph
+            fine.group_of.resize(first.size());
+            for (std::size_t i = 0; i < first.size(); ++i) fine.group_of[i] = second[first[i]];
+            levels_.emplace_back(contract(paired, second, groups));
+        }
+        if (levels_.back().graph.size() <= kLargestDirectSize)
+            direct_ = std::make_unique<DenseLaplacian>(levels_.back().graph);
+    }
+
+    const Graph& graph() const { return levels_.front().graph; }
+
+    void precondition(const Vector& right_side, Vector& x) { cycle(0, right_side, x); }
+
+private:
+    static constexpr std::int32_t kDirectSize = 60;
+    static constexpr std::int32_t kLargestDirectSize = 400;
+    static constexpr double kEnoughReduction = 0.25;  // of the residual, by one coarse step
+
+    struct Level {
+        explicit Level(Graph g)
+            : graph(std::move(g)),
+              residual(graph.size()),
+              first(graph.size()),
+              second(graph.size()),
+              first_image(graph.size()),
+              second_image(graph.size()),
+              right_side(graph.size()),
+              solution(graph.size()) {}
+        Graph graph;
+        std::vector<std::int32_t> group_of;  // empty on the coarsest level
+        Vector residual, first, second, first_image, second_image, right_side, solution;
+    };
+
+    void cycle(std::size_t depth, const Vector& right_side, Vector& x) {
+        Level& level = levels_[depth];
+        const Graph& graph = level.graph;
+        const bool coarsest = depth + 1 == levels_.size();
+        if (coarsest && direct_) {
+            direct_->solve(right_side, x);
+            return;
+        }
+        graph.forward_sweep(right_side, x);
+        if (!coarsest) {
+            graph.multiply(x, level.residual);
+            Level& coarse = levels_[depth + 1];
+            std::fill(coarse.right_side.begin(), coarse.right_side.end(), 0.0);
+            for (std::int32_t i = 0; i < graph.size(); ++i)
+                coarse.right_side[level.group_of[i]] += right_side[i] - level.residual[i];
+            solve_coarse(depth + 1);
+            for (std::int32_t i = 0; i < graph.size(); ++i)
+                x[i] += coarse.solution[level.group_of[i]];
+        }
+        graph.backward_sweep(right_side, x);
+    }
+
+    // Up to two steps of flexible conjugate gradients on levels_[depth].
+    void solve_coarse(std::size_t depth) {
+        Level& level = levels_[depth];
+        Vector& residual = level.right_side;
+        if (depth + 1 == levels_.size()) {
+            cycle(depth, residual, level.solution);
+            return;
+        }
+        cycle(depth, residual, level.first);
+        level.graph.multiply(level.first, level.first_image);
+        const double rho1 = inner(level.first, level.first_image);
+        const double alpha1 = inner(level.first, residual);
+        if (!(rho1 > 0)) {
+            level.solution = level.first;
+            return;
+        }
+        const double before = inner(residual, residual);
+        add_scaled(residual, -alpha1 / rho1, level.first_image);
+        level.solution = level.first;
+        if (inner(residual, residual) <= kEnoughReduction * kEnoughReduction * before) {
+            for (double& value : level.solution) value *= alpha1 / rho1;
+            return;
+        }
+        cycle(depth, residual, level.second);
+        level.graph.multiply(level.second, level.second_image);
+        const double gamma = inner(level.second, level.first_image);
+        const double beta = inner(level.second, level.second_image);
+        const double alpha2 = inner(level.second, residual);
+        const double rho2 = beta - gamma * gamma / rho1;
+        const double second_share = rho2 > 0 ? alpha2 / rho2 : 0.0;
+        const double first_share = (alpha1 - gamma * second_share) / rho1;
+        for (std::size_t i = 0; i < level.solution.size(); ++i)
+            level.solution[i] = first_share * level.first[i] + second_share * level.second[i];
+    }
+
+    std::vector<Level> levels_;
+    std::unique_ptr<DenseLaplacian> direct_;
+};
+
+// The connected parts of a graph; a Laplacian is singular on the constants of each.
+class ConnectedParts {
+public:
+    explicit ConnectedParts(const Graph& graph) : part_of_(graph.size(), -1) {
+        std::vector<std::int32_t> stack;
+        for (std::int32_t start = 0; start < graph.size(); ++start) {
+            if (part_of_[start] >= 0) continue;
+            const auto part = static_cast<std::int32_t>(sizes_.size());
+            sizes_.push_back(0);
+            part_of_[start] = part;
+            stack.push_back(start);
+            while (!stack.empty()) {
+                const std::int32_t i = stack.back();
+                stack.pop_back();
+                sizes_[part] += 1;
+                for (std::int32_t k = graph.offsets[i]; k < graph.offsets[i + 1]; ++k) {
+                    const std::int32_t j = graph.neighbors[k];
+                    if (part_of_[j] >= 0) continue;
+                    part_of_[j] = part;
+                    stack.push_back(j);
+                }
+            }
+        }
+    }
+
+    void remove_means(Vector& x) const {
+        Vector means(sizes_.size(), 0.0);
+        for (std::size_t i = 0; i < x.size(); ++i) means[part_of_[i]] += x[i];
+        for (std::size_t p = 0; p < means.size(); ++p) means[p] /= sizes_[p];
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] -= means[part_of_[i]];
+    }
+
+private:
+    std::vector<std::int32_t> part_of_;
+    Vector sizes_;
+};
+
+struct LinearSolveReport {
+    int iterations;
+    double relative_residual;
+};
+
+// Flexible conjugate gradients on L x = b, in the space of vectors with mean zero on every
+// connected part: there L is regular, and rounding in b cannot make the iteration diverge.
+inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const double* right_side,
+                                               double tolerance, int max_iterations, double* solution) {
+    const Graph& graph = multigrid.graph();
+    const ConnectedParts parts(graph);
+    const std::size_t n = graph.degrees.size();
+    Vector residual(right_side, right_side + n), x(n, 0.0), z(n), direction(n, 0.0), image(n, 0.0);
+    parts.remove_means(residual);
+    const double start = std::sqrt(inner(residual, residual));
+    double norm = start, curvature = 0;
+    int iteration = 0;
+    while (norm > tolerance * start && iteration < max_iterations) {
+        multigrid.precondition(residual, z);
+        const double beta = iteration == 0 ? 0.0 : -inner(z, image) / curvature;
+        for (std::size_t i = 0; i < n; ++i) direction[i] = z[i] + beta * direction[i];
+        graph.multiply(direction, image);
+        curvature = inner(direction, image);
+        if (!(curvature > 0)) break;
+        const double alpha = inner(direction, residual) / curvature;
+        add_scaled(x, alpha, direction);
+        add_scaled(residual, -alpha, image);
+        norm = std::sqrt(inner(residual, residual));
+        ++iteration;
+    }
+    parts.remove_means(x);  // a large constant would cost the weights digits
+    std::copy(x.begin(), x.end(), solution);
+    return {iteration, start > 0 ? norm / start : 0.0};
+}
+
+}  // namespace sdot

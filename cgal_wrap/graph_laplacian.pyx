@@ -1,0 +1,55 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Weighted graph Laplacians: solution by multigrid-preconditioned conjugate gradients."""
+
+from libc.stdint cimport int32_t
+from libcpp.memory cimport unique_ptr
+
+import numpy as np
+
+cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
+    cdef cppclass Graph:
+        @staticmethod
+        Graph from_edges(size_t, size_t, const int32_t*, const double*) except +
+
+    cdef cppclass Multigrid:
+        Multigrid(Graph) except +
+
+    cdef struct LinearSolveReport:
+        int iterations
+        double relative_residual
+
+    LinearSolveReport solve_graph_laplacian(
+        Multigrid&, const double*, double, int, double*) except +
+
+
+cdef class GraphLaplacian:
+    """The Laplacian of a graph with ``weights`` on its ``edges``, ready for solves."""
+
+    cdef unique_ptr[Multigrid] multigrid
+    cdef size_t nodes
+
+    def __init__(self, size_t nodes, const int32_t[:, ::1] edges, const double[::1] weights):
+        cdef size_t count = edges.shape[0]
+        if weights.shape[0] != <Py_ssize_t>count:
+            raise ValueError("edges and weights must have the same length")
+        self.nodes = nodes
+        with nogil:
+            self.multigrid.reset(new Multigrid(Graph.from_edges(
+                nodes, count, &edges[0, 0] if count else NULL, &weights[0] if count else NULL)))
+
+    def solve(self, const double[::1] right_side, double tolerance, int max_iterations):
+        """Solve for a right side (n,) that sums to zero over each connected part.
+
+        Returns the solution, the iterations, and the residual's norm over the right side's.
+        Nodes without edges get zero. Not for several threads at once.
+        """
+        if right_side.shape[0] != <Py_ssize_t>self.nodes:
+            raise ValueError("right_side must have one entry per node")
+        solution = np.empty(self.nodes)
+        cdef double[::1] view = solution
+        cdef LinearSolveReport report
+        with nogil:
+            report = solve_graph_laplacian(
+                self.multigrid.get()[0], &right_side[0], tolerance, max_iterations, &view[0])
+        return solution, report.iterations, report.relative_residual
