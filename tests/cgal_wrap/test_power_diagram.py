@@ -154,7 +154,7 @@ def test_order_of_insertion_does_not_change_the_cells(name: str) -> None:
     n = len(sites)
     expected = PowerDiagram(sites, weights, UNIT)
     for order in (np.arange(n), np.arange(n)[::-1], np.random.default_rng(0).permutation(n)):
-        arrays = DiagramArrays.build(sites, weights, np.ascontiguousarray(order, dtype=np.int32))
+        arrays = DiagramArrays.build(sites, weights, order=order.astype(np.int32))
         areas, centroids, _ = polygon_moments(*arrays.polygons(UNIT_CORNERS), 1)
         np.testing.assert_allclose(areas, expected.areas, atol=1e-13)
         np.testing.assert_allclose(centroids, expected.centroids, atol=1e-12)
@@ -192,8 +192,24 @@ def test_hilbert_order_is_a_permutation_that_moves_in_short_steps() -> None:
 
 
 def test_mismatched_lengths_are_refused() -> None:
-    order = np.arange(3, dtype=np.int32)
-    with pytest.raises(ValueError, match="same length"):
-        power_diagram(random_sites(3), np.zeros(2), order)
-    with pytest.raises(ValueError, match="same length"):
-        power_diagram(random_sites(4), np.zeros(4), order)
+    order, zeros = np.arange(3, dtype=np.int32), np.zeros(3)
+    for arguments in (
+        (random_sites(3), np.zeros(2), zeros, order),
+        (random_sites(3), zeros, np.zeros(2), order),
+        (random_sites(4), np.zeros(4), np.zeros(4), order),
+    ):
+        with pytest.raises(ValueError, match="same length"):
+            power_diagram(*arguments)
+
+
+def test_the_same_sites_give_the_same_bits() -> None:
+    sites, weights = random_sites(40), np.zeros(40)
+    first = DiagramArrays.build(sites, weights)
+    rng = np.random.default_rng(0)
+    kept = []
+    for _ in range(50):
+        kept.append(np.empty(rng.integers(1, 3000)))  # moves what is allocated next
+        again = DiagramArrays.build(sites, weights)
+        np.testing.assert_array_equal(again.vertices, first.vertices)
+        np.testing.assert_array_equal(again.edge_sites, first.edge_sites)
+        np.testing.assert_array_equal(again.edge_vertices, first.edge_vertices)
