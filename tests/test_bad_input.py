@@ -219,9 +219,7 @@ _add(
     "(0, 0)",
 )
 _add("zero density", lambda: PolynomialGrid(np.zeros((3, 3))), ValueError, "values", "zero")
-_add(
-    "zero polynomial", lambda: PolynomialGrid(np.zeros((3, 3, 4))), ValueError, "values", "zero"
-)
+_add("zero polynomial", lambda: PolynomialGrid(np.zeros((3, 3, 4))), ValueError, "values", "zero")
 _add("density negative everywhere", lambda: PolynomialGrid([[-1.0]]), ValueError, "values")
 
 for _label, _domain in {
@@ -244,7 +242,11 @@ for _label, _domain in {
         ValueError,
         "domain",
     )
-for _label, _domain in {"flat": (0, 0, 1, 1), "one corner": ((0, 0),), "3d": np.ones((2, 3))}.items():
+for _label, _domain in {
+    "flat": (0, 0, 1, 1),
+    "one corner": ((0, 0),),
+    "3d": np.ones((2, 3)),
+}.items():
     _add(
         f"density on a {_label} domain",
         lambda domain=_domain: PolynomialGrid([[1.0]], domain=domain),
@@ -385,9 +387,7 @@ _add(
     "array",
     "real numbers",
 )
-_add(
-    "image of NaN", lambda: PolynomialGrid.from_image([[np.nan]]), ValueError, "array", "finite"
-)
+_add("image of NaN", lambda: PolynomialGrid.from_image([[np.nan]]), ValueError, "array", "finite")
 _add("white paper", lambda: PolynomialGrid.from_image(np.ones((2, 2)), invert=True), ValueError)
 _add(
     "inverted image brighter than white",

@@ -71,9 +71,7 @@ class TestClosedForms:
         masses /= masses.sum()
         cuts = np.concatenate([[0.0], np.cumsum(masses)])
         sites = np.column_stack([x, np.full(9, 0.4)])
-        value = distance(
-            SumOfDiracs(face.array(sites), face.array(masses)), uniform(), tol=TIGHT
-        )
+        value = distance(SumOfDiracs(face.array(sites), face.array(masses)), uniform(), tol=TIGHT)
         expected = sum(_cost(x[i], cuts[i], cuts[i + 1]) for i in range(9)) + _cost(0.4, 0, 1)
         assert float(value) == pytest.approx(expected, rel=1e-13, abs=0)
 

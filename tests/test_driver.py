@@ -102,7 +102,13 @@ def test_wrong_values_are_refused_with_the_list(
 
 @pytest.mark.parametrize(
     ("setting", "wrong"),
-    [("framework", None), ("framework", np), ("dtype", np.float32), ("device", 0), ("threads", 1.5)],
+    [
+        ("framework", None),
+        ("framework", np),
+        ("dtype", np.float32),
+        ("device", 0),
+        ("threads", 1.5),
+    ],
 )
 def test_values_of_a_wrong_type_are_refused(setting: str, wrong: object) -> None:
     with pytest.raises((TypeError, ValueError), match=f"driver.{setting}"):

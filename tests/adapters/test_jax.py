@@ -32,9 +32,7 @@ def test_check_grads_in_double_precision(modes: list[str]) -> None:
         arguments = jnp.asarray(SITES), jnp.asarray(WEIGHTS)
         check_grads(_cost, arguments, order=1, modes=modes, atol=1e-7, rtol=1e-7, eps=1e-5)
         check_grads(_cost, arguments[:1], order=1, modes=modes, atol=1e-7, rtol=1e-7, eps=1e-5)
-        check_grads(
-            jax.jit(_cost), arguments, order=1, modes=modes, atol=1e-7, rtol=1e-7, eps=1e-5
-        )
+        check_grads(jax.jit(_cost), arguments, order=1, modes=modes, atol=1e-7, rtol=1e-7, eps=1e-5)
 
 
 def test_jit_and_value_and_grad_are_the_eager_ones() -> None:

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from sdot.cgal_wrap.cell_polygons import polygon_moments
 from support.exact import Polygon, area, grid_moments, power_cell, rational_polygon
 from support.problems import lattice, random_sites
 
-from sdot.cgal_wrap.cell_polygons import polygon_moments
 from sdot.power_diagram import DiagramArrays
 
 HEXAGON = np.array([[0.2, 0.0], [0.8, 0.1], [1.0, 0.5], [0.7, 1.0], [0.3, 0.9], [0.0, 0.4]])

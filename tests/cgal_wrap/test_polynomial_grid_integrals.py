@@ -8,6 +8,7 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from sdot.cgal_wrap.polynomial_grid_integrals import GridKernel, gauss_rule
 from support.exact import (
     box_polygon,
     central_second_moments,
@@ -18,7 +19,6 @@ from support.exact import (
 from support.problems import lattice, random_coefficients, random_image, random_lines, random_sites
 
 from sdot import driver
-from sdot.cgal_wrap.polynomial_grid_integrals import GridKernel, gauss_rule
 from sdot.distributions.polynomial_grid import GridDensityKernel
 from sdot.power_diagram import DiagramArrays
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sdot.cgal_wrap.cell_polygons import polygon_moments
+from sdot.cgal_wrap.power_diagram import hilbert_order, power_diagram
 from support.exact import area, box_polygon, power_cell
 from support.problems import lattice, random_sites
 
 from sdot import PowerDiagram
-from sdot.cgal_wrap.cell_polygons import polygon_moments
-from sdot.cgal_wrap.power_diagram import hilbert_order, power_diagram
 from sdot.power_diagram import DiagramArrays
 
 UNIT = ((0.0, 0.0), (1.0, 1.0))

@@ -115,9 +115,7 @@ def test_attributes_are_read_only_and_the_values_are_kept() -> None:
 def test_the_box_and_the_representation() -> None:
     density = PolynomialGrid(np.ones((4, 3)), domain=((-1, 0), (3, 2)), mass=2)
     np.testing.assert_array_equal(density.box, [[-1, 0], [3, 2]])
-    assert repr(density) == (
-        "PolynomialGrid(4 x 3 pixels of degree 0 on [-1, 3] x [0, 2], mass 2)"
-    )
+    assert repr(density) == ("PolynomialGrid(4 x 3 pixels of degree 0 on [-1, 3] x [0, 2], mass 2)")
 
 
 def test_values_of_every_framework(face: Face) -> None:
@@ -165,9 +163,7 @@ class TestImages:
         image = np.array([[0, white], [white // 5, white]], dtype=dtype)
         from_integers = PolynomialGrid.from_image(image)
         from_floats = PolynomialGrid.from_image(image / white)
-        np.testing.assert_allclose(
-            from_integers.coefficients, from_floats.coefficients, rtol=1e-14
-        )
+        np.testing.assert_allclose(from_integers.coefficients, from_floats.coefficients, rtol=1e-14)
 
     def test_ink_is_what_is_not_white(self) -> None:
         image = np.array([[0, 255], [51, 255]], dtype=np.uint8)
