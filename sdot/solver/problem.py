@@ -55,7 +55,10 @@ class TransportProblem:
 
     def evaluate(self, weights: FloatArray, low_weights: FloatArray | None = None) -> Evaluation:
         """Build the power diagram and integrate the density over it."""
-        diagram = DiagramArrays.build(self.sites, weights, low_weights, self._order)
+        return self.integrate(DiagramArrays.build(self.sites, weights, low_weights, self._order))
+
+    def integrate(self, diagram: DiagramArrays) -> Evaluation:
+        """Integrate the density over a diagram of the same sites."""
         return Evaluation(diagram, *self.kernel.masses_and_edge_weights(diagram))
 
     def moved(self, evaluation: Evaluation, step: FloatArray) -> Evaluation:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdot.distributions.density import Density
+from sdot.solver.continuation import continued_newton
 from sdot.solver.initial_weights import entropic_weights
-from sdot.solver.lifting import lifted_newton
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
 from sdot.validation import FloatArray
@@ -92,7 +92,7 @@ def _find_weights(problem: TransportProblem, options: Options) -> NewtonResult:
         diagrams += result.diagrams
     else:
         spent = 0
-    result = lifted_newton(problem, options.tol, options.max_iterations - spent, report)
+    result = continued_newton(problem, options.tol, options.max_iterations - spent, report)
     return _counted(result, spent, diagrams)
 
 

@@ -1,0 +1,133 @@
+"""The way to a difficult density through easier ones: slower than a good start, but sure.
+
+From the uniform density over the box, through the density averaged over ever smaller boxes, to
+the density itself. Between two of them a mixture is solved first, with as large a share of
+the next as leaves every cell a tenth of its mass: so each stage starts where damped Newton is
+proved to converge, and the share left of the one before shrinks at least tenfold per stage.
+Once that share is well below the smallest site's mass no cell can live on it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from sdot.distributions.density import CellMoments, DensityKernel
+from sdot.distributions.polynomial_grid import GridDensityKernel
+from sdot.power_diagram import DiagramArrays
+from sdot.solver.initial_weights import shrunk_sites_weights
+from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
+from sdot.solver.problem import TransportProblem
+from sdot.validation import FloatArray
+
+__all__ = ["continued_newton"]
+
+_FINEST_AVERAGE = 64  # boxes per side
+_SMALLEST_CELL = 0.1  # at the start of a stage, relative to the cell's target
+_NEGLIGIBLE_SHARE = 1e-2  # of the density before, in units of the smallest site mass
+_SMALLEST_SHARE = 1e-2  # in units of the mass that the tolerance leaves open
+_STAGE_TOLERANCE = 0.3
+
+
+class MixedKernel:
+    """``(1 - share) * first + share * second`` (see `DensityKernel`)."""
+
+    def __init__(self, first: DensityKernel, second: DensityKernel, share: float) -> None:
+        self._parts = ((1 - share, first), (share, second))
+
+    @property
+    def box(self) -> FloatArray:
+        """The common box of the two kernels."""
+        return self._parts[0][1].box
+
+    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
+        """Cell masses and edge integrals of the mixture."""
+        (a, first), (b, second) = (
+            (share, kernel.masses_and_edge_weights(diagram)) for share, kernel in self._parts
+        )
+        return a * first[0] + b * second[0], a * first[1] + b * second[1]
+
+    def moments(self, diagram: DiagramArrays) -> CellMoments:
+        """Only the density itself is asked for moments."""
+        raise NotImplementedError
+
+    def coarsened(self, count: int) -> FloatArray:
+        """Masses of the boxes of a uniform grid."""
+        (a, first), (b, second) = self._parts
+        return a * first.coarsened(count) + b * second.coarsened(count)
+
+
+def continued_newton(
+    problem: TransportProblem,
+    tol: float,
+    max_iterations: int,
+    report: Callable[[NewtonProgress], None],
+) -> NewtonResult:
+    """Newton's method through averaged densities to the density itself."""
+    iterations = diagrams = 0
+    diagram = problem.evaluate(shrunk_sites_weights(problem)).diagram
+
+    def solve(kernel: DensityKernel, tol: float) -> NewtonResult:
+        nonlocal iterations, diagrams, diagram
+        stage = replace(problem, kernel=kernel)
+        start = stage.integrate(diagram)
+        result = damped_newton(stage, start, tol, max_iterations - iterations, report)
+        iterations += result.iterations
+        diagrams += result.diagrams
+        diagram = result.evaluation.diagram
+        return result
+
+    kernels = list(_averaged_kernels(problem))
+    solve(kernels[0], _STAGE_TOLERANCE)
+    for before, after in zip(kernels[:-1], kernels[1:], strict=True):
+        left = 1.0  # the share of the density before
+        while (following := _next_share(problem, before, after, diagram, left)) > 0:
+            left = following
+            solve(MixedKernel(before, after, 1 - left), _STAGE_TOLERANCE)
+        if after is not problem.kernel:
+            solve(after, _STAGE_TOLERANCE)
+    # Zeros of the density can cut the cells into groups that exchange no mass: its own Newton
+    # matrix cannot balance them, that of a mixture can, however small the share.
+    lowest = _SMALLEST_SHARE * tol * float(problem.masses.min())
+    while True:
+        mixture_diagram = diagram
+        result = solve(problem.kernel, tol)
+        left = min(left, _NEGLIGIBLE_SHARE * float(problem.masses.min())) / 10
+        if result.reached(tol) or left < lowest or iterations >= max_iterations:
+            return NewtonResult(result.evaluation, result.mass_error, iterations, diagrams)
+        diagram = mixture_diagram
+        solve(MixedKernel(before, problem.kernel, 1 - left), max(1e-3, tol))
+
+
+def _averaged_kernels(problem: TransportProblem) -> Iterator[DensityKernel]:
+    low, high = problem.kernel.box
+    boxes = 1
+    while boxes <= _FINEST_AVERAGE:
+        masses = problem.kernel.coarsened(boxes)
+        heights = masses * (boxes**2 / np.prod(high - low))
+        lines = (np.linspace(low[k], high[k], boxes + 1) for k in range(2))
+        yield GridDensityKernel(*lines, heights[:, :, None, None], True)
+        boxes *= 2
+    yield problem.kernel
+
+
+def _next_share(
+    problem: TransportProblem,
+    before: DensityKernel,
+    after: DensityKernel,
+    diagram: DiagramArrays,
+    left: float,
+) -> float:
+    """Least share of the density before with which no cell is too small; 0 if none is needed."""
+    if left <= _NEGLIGIBLE_SHARE * problem.masses.min():
+        return 0.0
+    first = before.masses_and_edge_weights(diagram)[0] / problem.masses
+    second = after.masses_and_edge_weights(diagram)[0] / problem.masses
+    short = second < _SMALLEST_CELL
+    if not short.any():
+        return 0.0
+    gain = np.maximum(first[short] - second[short], _SMALLEST_CELL)
+    needed = ((_SMALLEST_CELL - second[short]) / gain).max()
+    return float(min(needed, left / 2))
