@@ -52,7 +52,7 @@ def test_jit_and_value_and_grad_are_the_eager_ones() -> None:
 def test_single_precision_is_the_default() -> None:
     y = jnp.asarray(SITES)
     assert y.dtype == np.float32
-    value, gradient = jax.jit(jax.value_and_grad(lambda y: _cost(y)))(y)
+    value, gradient = jax.jit(jax.value_and_grad(_cost))(y)
     assert value.dtype == gradient.dtype == np.float32
     rounded = np.asarray(y).astype(np.float64)
     plan = optimal_transport_plan(SumOfDiracs(rounded), DENSITY, tol=1e-12)

@@ -24,7 +24,7 @@ DENSITIES = {
 LAST_DECIMAL = 5e-16
 
 
-@pytest.mark.parametrize(("density", "n"), VALUES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("density", "n"), VALUES, ids=str)
 def test_another_exact_solver(density: str, n: int) -> None:
     diracs = SumOfDiracs(random_sites(n))
     plan = optimal_transport_plan(diracs, DENSITIES[density](), tol=1e-12)
