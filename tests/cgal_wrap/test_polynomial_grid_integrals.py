@@ -5,6 +5,9 @@ Errors are measured against the largest term: the integral of sum |c_pq| s**p t*
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
+
 import mpmath
 import numpy as np
 import pytest
@@ -135,22 +138,24 @@ def _edge_integral(grid: Grid, i: int, j: int) -> float:
     for lines, start, change in ((grid.x_lines, ax, bx - ax), (grid.y_lines, ay, by - ay)):
         if change:
             cuts |= {t for line in lines if 0 < (t := (mpmath.mpf(line) - start) / change) < 1}
-    points = sorted(cuts)
     total = mpmath.mpf(0)
-    for t0, t1 in zip(points[:-1], points[1:], strict=True):
+    for t0, t1 in pairwise(sorted(cuts)):
         middle = (t0 + t1) / 2
-        ix = int(np.searchsorted(grid.x_lines, float(ax + middle * (bx - ax)), "right")) - 1
-        iy = int(np.searchsorted(grid.y_lines, float(ay + middle * (by - ay)), "right")) - 1
-        c = grid.coefficients[ix, iy].tolist()
-        x0, y0 = grid.x_lines[ix], grid.y_lines[iy]
-        w, h = grid.x_lines[ix + 1] - x0, grid.y_lines[iy + 1] - y0
-
-        def density(t, c=c, x0=x0, y0=y0, w=w, h=h):  # type: ignore[no-untyped-def]
-            s, u = (ax + t * (bx - ax) - x0) / w, (ay + t * (by - ay) - y0) / h
-            return sum(v * s**p * u**q for p, row in enumerate(c) for q, v in enumerate(row))
-
-        total += mpmath.quad(density, [t0, t1], maxdegree=4)
+        x, y = float(ax + middle * (bx - ax)), float(ay + middle * (by - ay))
+        ix = int(np.searchsorted(grid.x_lines, x, "right")) - 1
+        iy = int(np.searchsorted(grid.y_lines, y, "right")) - 1
+        total += mpmath.quad(partial(_density, grid, (ix, iy), on_edge), [t0, t1], maxdegree=4)
     return float(total * mpmath.hypot(bx - ax, by - ay))
+
+
+def _density(grid: Grid, pixel: tuple[int, int], ends: list, t: mpmath.mpf) -> mpmath.mpf:
+    """Evaluate the polynomial of a pixel at a share t of the way between two points."""
+    local = []
+    for k, lines in enumerate((grid.x_lines, grid.y_lines)):
+        low, high = (mpmath.mpf(float(v)) for v in lines[pixel[k] : pixel[k] + 2])
+        local.append((ends[0][k] + t * (ends[1][k] - ends[0][k]) - low) / (high - low))
+    terms = np.ndenumerate(grid.coefficients[pixel])
+    return mpmath.fsum(float(c) * local[0] ** p * local[1] ** q for (p, q), c in terms)
 
 
 def _exact_edge(grid: Grid, i: int, j: int) -> list:
