@@ -33,11 +33,11 @@ class Driver:
     """
 
     def __init__(self) -> None:
-        self._framework = _one_of("SDOT_FRAMEWORK", os.environ.get("SDOT_FRAMEWORK", "numpy"), _FRAMEWORKS)
-        self._dtype = _one_of("SDOT_DTYPE", os.environ.get("SDOT_DTYPE", "FP64"), _DTYPES)
-        self._device = _device_name("SDOT_DEVICE", os.environ.get("SDOT_DEVICE") or None)
-        threads = os.environ.get("SDOT_THREADS")
-        self._threads = _thread_count("SDOT_THREADS", int(threads) if threads else _processors())
+        framework, dtype = _environment("SDOT_FRAMEWORK"), _environment("SDOT_DTYPE")
+        self._framework = _one_of("SDOT_FRAMEWORK", framework or "numpy", _FRAMEWORKS)
+        self._dtype = _one_of("SDOT_DTYPE", dtype or "FP64", _DTYPES)
+        self._device = _device_name("SDOT_DEVICE", _environment("SDOT_DEVICE"))
+        self._threads = _threads_from_environment("SDOT_THREADS")
 
     @property
     def framework(self) -> str:
@@ -74,6 +74,20 @@ class Driver:
     @threads.setter
     def threads(self, value: int) -> None:
         self._threads = _thread_count("driver.threads", value)
+
+
+def _environment(name: str) -> str | None:
+    """Return an environment variable; None if it is not set or empty."""
+    return os.environ.get(name) or None
+
+
+def _threads_from_environment(name: str) -> int:
+    value = _environment(name)
+    if value is None:
+        return _processors()
+    if not value.isdecimal():
+        raise ValueError(f"{name}: expected a whole number of at least 1, not {value!r}")
+    return _thread_count(name, int(value))
 
 
 def _one_of(name: str, value: str, choices: Iterable[str]) -> str:
