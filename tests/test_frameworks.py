@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.faces import Face
 
-from sdot.frameworks import common_framework, framework_of, is_jax_tracer, to_numpy
+from sdot.frameworks import common_framework, framework_of, has_no_values, is_jax_tracer, to_numpy
 
 jax = pytest.importorskip("jax")
 torch = pytest.importorskip("torch")
@@ -74,3 +74,18 @@ def test_traced_arrays_are_recognised_and_refused() -> None:
     assert seen == [True]
     assert not is_jax_tracer(jax.numpy.ones(2))
     assert not is_jax_tracer(np.ones(2))
+
+
+def test_arrays_under_transformations_have_no_values() -> None:
+    seen = []
+
+    def function(x):  # type: ignore[no-untyped-def]
+        seen.append(has_no_values(x))
+        return x.sum()
+
+    jax.grad(function)(jax.numpy.ones(2))
+    torch.func.grad(function)(torch.ones(2))
+    torch.func.jvp(function, (torch.ones(2),), (torch.ones(2),))
+    assert seen == [True, True, True]
+    for array in (np.ones(2), jax.numpy.ones(2), torch.ones(2), torch.ones(2, requires_grad=True)):
+        assert not has_no_values(array)

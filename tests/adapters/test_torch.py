@@ -107,6 +107,18 @@ def test_functional_transforms() -> None:
     assert change.item() == pytest.approx(reference.grad.sum().item(), rel=1e-13, abs=0)
 
 
+def test_functional_transforms_of_the_weights() -> None:
+    y, u = _tensor(SITES, grad=False), _tensor(WEIGHTS)
+    _cost(y, u).backward()
+    np.testing.assert_array_equal(torch.func.grad(_cost, 1)(y, u.detach()), u.grad)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3,), (0, 2)])
+def test_functional_transforms_check_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"positions.*\(n, 2\)"):
+        torch.func.grad(_cost)(torch.ones(shape))
+
+
 class Quantizer(torch.nn.Module):
     """Sites as the parameters of a module."""
 
