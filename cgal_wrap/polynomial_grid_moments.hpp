@@ -1,9 +1,10 @@
 // Mass, centroid and second moments of a polynomial grid over convex polygons.
 //
 // Each polygon is cut along the grid lines; on a piece inside one pixel the integrand is
-// a polynomial, integrated exactly by Gauss rules on triangles (collapsed squares) or, for
-// whole pixels, on the square. All weights are positive, and pieces are merged about their
-// own centroids, so nothing cancels however small or far from the origin a cell is.
+// a polynomial, integrated exactly: in closed form if it is constant, else by Gauss rules on
+// triangles (collapsed squares) or, for whole pixels, on the square. All weights are positive,
+// and pieces are merged about their own centroids, so nothing cancels however small or far from
+// the origin a cell is.
 #pragma once
 
 #include <algorithm>
@@ -37,34 +38,110 @@ struct Moments {
     }
 };
 
-// Sums node by node within a piece, then piece by piece within a row, then row by row:
-// short sums, so that rounding stays small on images of millions of pixels.
+// Calls visit(point, weight) for the nodes of the tensor rule on a whole pixel.
+template <class Visit>
+void pixel_nodes(const PolynomialGrid& grid, const GaussRule& rule, int ix, int iy,
+                 const Visit& visit) {
+    const Point size{grid.x.size(ix), grid.y.size(iy)};
+    for (int g = 0; g < rule.count; ++g)
+        for (int h = 0; h < rule.count; ++h)
+            visit(Point{grid.x.lines[ix] + rule.nodes[g] * size.x,
+                        grid.y.lines[iy] + rule.nodes[h] * size.y},
+                  rule.weights[g] * rule.weights[h] * size.x * size.y);
+}
+
+// The same on a convex polygon, as a fan of triangles (apex, a, b), each the image of the unit
+// square by x = apex + r (a + u (b - a)) with Jacobian r cross(a, b).
+template <class Visit>
+void polygon_nodes(const Polygon& polygon, const GaussRule& rule, const Visit& visit) {
+    for (std::size_t k = 1; k + 1 < polygon.size(); ++k) {
+        const Point a = polygon[k] - polygon[0], b = polygon[k + 1] - polygon[0];
+        const double jacobian = cross(a, b);
+        if (!(jacobian > 0)) continue;
+        for (int g = 0; g < rule.count; ++g)
+            for (int h = 0; h < rule.count; ++h)
+                visit(polygon[0] + rule.nodes[g] * (a + rule.nodes[h] * (b - a)),
+                      rule.weights[g] * rule.weights[h] * rule.nodes[g] * jacobian);
+    }
+}
+
+// Moments about an origin, from which the central ones follow.
+struct RawMoments {
+    Point origin{0, 0};
+    double mass = 0;
+    Point first{0, 0};
+    double xx = 0, xy = 0, yy = 0;
+
+    void add(Point r, double weight) {
+        mass += weight;
+        first = first + weight * r;
+        xx += weight * r.x * r.x;
+        xy += weight * r.x * r.y;
+        yy += weight * r.y * r.y;
+    }
+
+    Moments central() const {
+        if (!(mass > 0)) return {};
+        const Point mean = (1 / mass) * first;
+        return {mass, origin + mean, xx - mass * mean.x * mean.x, xy - mass * mean.x * mean.y,
+                yy - mass * mean.y * mean.y};
+    }
+};
+
+// Moments of the uniform density 1 on a convex polygon.
+inline RawMoments polygon_raw_moments(const Polygon& polygon) {
+    RawMoments sums;
+    sums.origin = polygon[0];
+    for (std::size_t k = 1; k + 1 < polygon.size(); ++k) {
+        const Point a = polygon[k] - polygon[0], b = polygon[k + 1] - polygon[0];
+        const double twice = cross(a, b);
+        sums.mass += twice / 2;
+        sums.first = sums.first + (twice / 6) * (a + b);
+        sums.xx += twice / 12 * (a.x * a.x + a.x * b.x + b.x * b.x);
+        sums.yy += twice / 12 * (a.y * a.y + a.y * b.y + b.y * b.y);
+        sums.xy += twice / 24 * (2 * a.x * a.y + a.x * b.y + b.x * a.y + 2 * b.x * b.y);
+    }
+    return sums;
+}
+
+// Sums within a piece, then piece by piece within a row, then row by row: short sums, so that
+// rounding stays small on images of millions of pixels.
 template <int Terms>
 class MomentSums {
 public:
-    explicit MomentSums(const PolynomialGrid& grid) : grid_(grid) {}
+    MomentSums(const PolynomialGrid& grid, const GaussRule& rule) : grid_(grid), rule_(rule) {}
 
-    void node(int ix, int iy, Point x, double weight) {
-        if (is_new_piece_) origin_ = x;
-        is_new_piece_ = false;
-        const Point r = x - origin_;
-        const double mass = weight * grid_.template density<Terms>(ix, iy, x);
-        piece_.mass += mass;
-        piece_.mean = piece_.mean + mass * r;
-        piece_.xx += mass * r.x * r.x;
-        piece_.xy += mass * r.x * r.y;
-        piece_.yy += mass * r.y * r.y;
+    void whole_pixel(int ix, int iy) {
+        const Point corner{grid_.x.lines[ix], grid_.y.lines[iy]};
+        if (Terms == 1) {
+            const Point size{grid_.x.size(ix), grid_.y.size(iy)};
+            const double mass = *grid_.pixel(ix, iy) * size.x * size.y;
+            row_.merge({mass, corner + 0.5 * size, mass * size.x * size.x / 12, 0.0,
+                        mass * size.y * size.y / 12});
+            return;
+        }
+        RawMoments sums;
+        sums.origin = corner;
+        pixel_nodes(grid_, rule_, ix, iy, [&](Point x, double weight) {
+            sums.add(x - corner, weight * grid_.template density<Terms>(ix, iy, x));
+        });
+        row_.merge(sums.central());
     }
 
-    void end_piece() {
-        if (piece_.mass > 0) {
-            const Point mean = (1 / piece_.mass) * piece_.mean;
-            row_.merge({piece_.mass, origin_ + mean, piece_.xx - piece_.mass * mean.x * mean.x,
-                        piece_.xy - piece_.mass * mean.x * mean.y,
-                        piece_.yy - piece_.mass * mean.y * mean.y});
+    void piece(int ix, int iy, const Polygon& polygon) {
+        if (Terms == 1) {
+            Moments moments = polygon_raw_moments(polygon).central();
+            const double density = *grid_.pixel(ix, iy);
+            row_.merge({density * moments.mass, moments.mean, density * moments.xx,
+                        density * moments.xy, density * moments.yy});
+            return;
         }
-        piece_ = {};
-        is_new_piece_ = true;
+        RawMoments sums;
+        sums.origin = polygon[0];
+        polygon_nodes(polygon, rule_, [&](Point x, double weight) {
+            sums.add(x - polygon[0], weight * grid_.template density<Terms>(ix, iy, x));
+        });
+        row_.merge(sums.central());
     }
 
     void end_row() {
@@ -80,18 +157,16 @@ public:
 
 private:
     const PolynomialGrid& grid_;
-    Moments piece_, row_, cell_;  // piece_.mean and the rest of piece_ are raw sums about origin_
-    Point origin_{0, 0};
-    bool is_new_piece_ = true;
+    const GaussRule& rule_;
+    Moments row_, cell_;
 };
 
-// Cuts a polygon into its pieces inside single pixels and shows the visitor the nodes of an
-// exact rule on each: visitor.node(ix, iy, point, weight), then end_piece() and end_row().
+// Cuts a polygon into its pieces inside single pixels, row by row, and shows them to the visitor:
+// visitor.whole_pixel(ix, iy) or visitor.piece(ix, iy, polygon), and end_row().
 template <class Visitor>
 class PixelPieces {
 public:
-    PixelPieces(const PolynomialGrid& grid, const GaussRule& rule, Visitor& visitor)
-        : grid_(grid), rule_(rule), visitor_(visitor) {}
+    PixelPieces(const PolynomialGrid& grid, Visitor& visitor) : grid_(grid), visitor_(visitor) {}
 
     void run(const Point* corners, std::size_t count) {
         if (count < 3) return;
@@ -139,13 +214,13 @@ private:
         for (int ix = first; ix <= last; ++ix) {
             if (ix == whole_begin && whole_begin < whole_end) {
                 split(strip_, piece_, &Point::x, grid_.x.lines[whole_begin]);
-                run_piece(ix - 1, iy);
-                for (; ix < whole_end; ++ix) run_pixel(ix, iy);
+                show_piece(ix - 1, iy);
+                for (; ix < whole_end; ++ix) visitor_.whole_pixel(ix, iy);
                 split(strip_, piece_, &Point::x, grid_.x.lines[whole_end]);
                 if (ix > last) return;
             }
             split(strip_, piece_, &Point::x, ix < last ? grid_.x.lines[ix + 1] : kNever);
-            run_piece(ix, iy);
+            show_piece(ix, iy);
         }
     }
 
@@ -171,36 +246,11 @@ private:
         if (grid_.x.lines[end + 1] <= right) ++end;
     }
 
-    void run_pixel(int ix, int iy) const {
-        const Point corner{grid_.x.lines[ix], grid_.y.lines[iy]};
-        const Point size{grid_.x.size(ix), grid_.y.size(iy)};
-        for (int g = 0; g < rule_.count; ++g)
-            for (int h = 0; h < rule_.count; ++h)
-                visitor_.node(
-                    ix, iy,
-                    Point{corner.x + rule_.nodes[g] * size.x, corner.y + rule_.nodes[h] * size.y},
-                    rule_.weights[g] * rule_.weights[h] * size.x * size.y);
-        visitor_.end_piece();
-    }
-
-    // Triangles (apex, a, b) as x = apex + r (a + u (b - a)), with Jacobian r cross(a, b).
-    void run_piece(int ix, int iy) const {
-        for (std::size_t k = 1; k + 1 < piece_.size(); ++k) {
-            const Point a = piece_[k] - piece_[0], b = piece_[k + 1] - piece_[0];
-            const double jacobian = cross(a, b);
-            if (!(jacobian > 0)) continue;
-            for (int g = 0; g < rule_.count; ++g) {
-                const double r = rule_.nodes[g];
-                for (int h = 0; h < rule_.count; ++h)
-                    visitor_.node(ix, iy, piece_[0] + r * (a + rule_.nodes[h] * (b - a)),
-                                  rule_.weights[g] * rule_.weights[h] * r * jacobian);
-            }
-        }
-        visitor_.end_piece();
+    void show_piece(int ix, int iy) const {
+        if (piece_.size() > 2) visitor_.piece(ix, iy, piece_);
     }
 
     const PolynomialGrid& grid_;
-    const GaussRule& rule_;
     Visitor& visitor_;
     Polygon rest_, strip_, piece_, scratch_;
 };
@@ -213,8 +263,8 @@ void cell_moments_with(const PolynomialGrid& grid, const GaussRule& rule, const 
                        double* centroids, double* second_moments) {
     const Point* corners = reinterpret_cast<const Point*>(points);
     parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
-        MomentSums<Terms> sums(grid);
-        PixelPieces<MomentSums<Terms>> pieces(grid, rule, sums);
+        MomentSums<Terms> sums(grid, rule);
+        PixelPieces<MomentSums<Terms>> pieces(grid, sums);
         for (std::size_t i = begin; i < end; ++i) {
             pieces.run(corners + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
             const Moments cell = sums.take();
@@ -226,7 +276,7 @@ void cell_moments_with(const PolynomialGrid& grid, const GaussRule& rule, const 
             second_moments[3 * i + 1] = cell.xy;
             second_moments[3 * i + 2] = cell.yy;
         }
-    }, 64);
+    }, 512);
 }
 
 inline void cell_moments(const PolynomialGrid& grid, const GaussRule& rule, const double* points,

@@ -18,7 +18,7 @@ from sdot.validation import FloatArray, check_iterations, check_tolerance
 __all__ = ["distance"]
 
 
-def distance(f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 500) -> Any:
+def distance(f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 2000, warm_start: bool = True) -> Any:
     """Return W2^2, the squared Wasserstein-2 distance between Diracs and a density.
 
     Parameters
@@ -30,6 +30,11 @@ def distance(f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 500) ->
         own error is of second order in it.
     max_iterations : int, optional
         Newton steps before giving up.
+    warm_start : bool, optional
+        Start from the last solution for the same density object and number of sites, as fits
+        an optimisation loop (on by default). The value then depends on earlier calls, but by
+        less than the tolerance: every solve ends with the same test. Switch it off for the same
+        bits whatever came before.
 
     Returns
     -------
@@ -69,7 +74,8 @@ def distance(f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 500) ->
     0.166667
     """
     diracs, density = check_pair(f, g)
-    options = Options(check_tolerance(tol), check_iterations(max_iterations))
+    iterations = check_iterations(max_iterations)
+    options = Options(check_tolerance(tol), iterations, warm_start=warm_start)
     result = result_format(diracs.positions, diracs.weights, *density.arrays)
     arguments = [diracs.positions]
     if diracs.weights is not None:

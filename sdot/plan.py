@@ -89,7 +89,7 @@ class OtPlan:
 
 
 def optimal_transport_plan(
-    f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 500
+    f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 2000
 ) -> OtPlan:
     """Return the optimal transport plan between Diracs and a density.
 

@@ -7,11 +7,13 @@ To add a density, write one class with the methods of `Density` and one with tho
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from sdot.power_diagram import DiagramArrays
+from sdot.solver.warm_start import Memory
 from sdot.validation import FloatArray
 
 __all__ = ["CellMoments", "Density", "DensityKernel", "Frame"]
@@ -54,7 +56,12 @@ class DensityKernel(Protocol):
 
 
 class Density(ABC):
-    """A nonnegative density in the plane."""
+    """A nonnegative density in the plane; immutable but for its memory of solutions."""
+
+    @cached_property
+    def memory(self) -> Memory:
+        """The last solutions for this density, for solves that start from them."""
+        return Memory()
 
     @property
     @abstractmethod

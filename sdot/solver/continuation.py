@@ -1,10 +1,11 @@
-"""The way to a difficult density through easier ones: slower than a good start, but sure.
+"""The way to a difficult density through easier ones: averages of it over boxes.
 
-From the uniform density over the box, through the density averaged over ever smaller boxes, to
-the density itself. Between two of them a mixture is solved first, with as large a share of
-the next as leaves every cell a tenth of its mass: so each stage starts where damped Newton is
-proved to converge, and the share left of the one before shrinks at least tenfold per stage.
-Once that share is well below the smallest site's mass no cell can live on it alone.
+Between two densities of the sequence a mixture is solved first, with as large a share of the
+next as leaves every cell a tenth of its mass: so each stage starts where damped Newton is
+proved to converge, and the share left of the one before shrinks at least twofold per stage.
+Once that share is well below the smallest site's mass no cell can live on it alone. From the
+Voronoi diagram of sites shrunk into the box, through the uniform density and ever finer
+averages, this is slow but sure; from a good start only the finest average is needed.
 """
 
 from __future__ import annotations
@@ -61,13 +62,17 @@ class MixedKernel:
 
 def continued_newton(
     problem: TransportProblem,
+    start: DiagramArrays | None,
     tol: float,
     max_iterations: int,
     report: Callable[[NewtonProgress], None],
 ) -> NewtonResult:
-    """Newton's method through averaged densities to the density itself."""
+    """Newton's method through averaged densities to the density itself.
+
+    With a ``start`` only through the finest average, else through all of them.
+    """
     iterations = diagrams = 0
-    diagram = problem.evaluate(shrunk_sites_weights(problem)).diagram
+    diagram = problem.evaluate(shrunk_sites_weights(problem)).diagram if start is None else start
 
     def solve(kernel: DensityKernel, tol: float) -> NewtonResult:
         nonlocal iterations, diagrams, diagram
@@ -79,8 +84,9 @@ def continued_newton(
         diagram = result.evaluation.diagram
         return result
 
-    kernels = list(_averaged_kernels(problem))
-    solve(kernels[0], _STAGE_TOLERANCE)
+    kernels = list(_averaged_kernels(problem, 1 if start is None else _FINEST_AVERAGE))
+    if start is None:
+        solve(kernels[0], _STAGE_TOLERANCE)
     for before, after in zip(kernels[:-1], kernels[1:], strict=True):
         left = 1.0  # the share of the density before
         while (following := _next_share(problem, before, after, diagram, left)) > 0:
@@ -101,9 +107,8 @@ def continued_newton(
         solve(MixedKernel(before, problem.kernel, 1 - left), max(1e-3, tol))
 
 
-def _averaged_kernels(problem: TransportProblem) -> Iterator[DensityKernel]:
+def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[DensityKernel]:
     low, high = problem.kernel.box
-    boxes = 1
     while boxes <= _FINEST_AVERAGE:
         masses = problem.kernel.coarsened(boxes)
         heights = masses * (boxes**2 / np.prod(high - low))
@@ -125,9 +130,10 @@ def _next_share(
         return 0.0
     first = before.masses_and_edge_weights(diagram)[0] / problem.masses
     second = after.masses_and_edge_weights(diagram)[0] / problem.masses
-    short = second < _SMALLEST_CELL
+    smallest = min(_SMALLEST_CELL, 0.5 * first.min())
+    short = second < smallest
     if not short.any():
         return 0.0
-    gain = np.maximum(first[short] - second[short], _SMALLEST_CELL)
-    needed = ((_SMALLEST_CELL - second[short]) / gain).max()
+    gain = np.maximum(first[short] - second[short], 0.5 * smallest)
+    needed = ((smallest - second[short]) / gain).max()
     return float(min(needed, left / 2))

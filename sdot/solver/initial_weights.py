@@ -27,6 +27,7 @@ __all__ = ["entropic_weights", "shrunk_sites_weights"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
 _SWEEPS = 4  # at each of them
+_COARSEST_BINS = 8
 _NODES_PER_WIDTH = 6.0  # interpolation nodes per sqrt(epsilon)
 _INTERPOLATED_FROM = 2000  # sites; below, the transform is evaluated at each of them
 
@@ -44,7 +45,7 @@ class _Axes(NamedTuple):
 
 
 def entropic_weights(
-    problem: TransportProblem, bins: int, final_epsilon: float = 4.0, exact: bool = False
+    problem: TransportProblem, bins: int, final_epsilon: float = 2.0, exact: bool = False
 ) -> FloatArray:
     """Return weights (n,) from a Sinkhorn iteration on ``bins`` x ``bins`` grids.
 
@@ -55,24 +56,32 @@ def entropic_weights(
     """
     low, high = problem.kernel.box
     site_low, site_high = problem.sites.min(axis=0), problem.sites.max(axis=0)
-    density_axes = _Axes.over(low, high, bins)
-    site_axes = _Axes.over(site_low, site_high, bins)
-    log_density = _log(problem.kernel.coarsened(bins))
-    log_sites = _log(_binned_masses(problem, site_low, site_high, bins))
-    bin_size = float(max((high - low).max(), (site_high - site_low).max())) / bins
-    epsilon = float(max((high - low).max(), (site_high - site_low).max())) ** 2
-    last = final_epsilon * bin_size**2
-    potential = np.zeros((bins, bins))  # f, on the density's side
+    width = float(max((high - low).max(), (site_high - site_low).max()))
+    epsilon = width**2
+    count = min(bins, _COARSEST_BINS)
+    site_axes = _Axes.over(site_low, site_high, count)
+    on_sites = np.zeros((count, count))  # the potential on the sites' side
+    log_sites = _log(_binned_masses(problem, site_low, site_high, count))
     while True:
-        epsilon = max(last, epsilon * _COOLING)
-        to_sites = _Kernels(site_axes, density_axes, epsilon)
-        to_density = to_sites.transposed()
-        for _ in range(_SWEEPS):
-            on_sites = -epsilon * to_sites.log_sum(log_density + potential / epsilon)
-            potential = -epsilon * to_density.log_sum(log_sites + on_sites / epsilon)
-        if epsilon == last:
+        # A grid twice as fine takes over with a soft c-transform of what the coarser one found.
+        density_axes = _Axes.over(low, high, count)
+        values = log_sites + on_sites / epsilon
+        on_density = -epsilon * _Kernels(density_axes, site_axes, epsilon).log_sum(values)
+        log_density = _log(problem.kernel.coarsened(count))
+        site_axes = _Axes.over(site_low, site_high, count)
+        log_sites = _log(_binned_masses(problem, site_low, site_high, count))
+        last = final_epsilon * (width / count) ** 2
+        while epsilon > last:
+            epsilon = max(last, epsilon * _COOLING)
+            to_sites = _Kernels(site_axes, density_axes, epsilon)
+            to_density = to_sites.transposed()
+            for _ in range(_SWEEPS):
+                on_sites = -epsilon * to_sites.log_sum(log_density + on_density / epsilon)
+                on_density = -epsilon * to_density.log_sum(log_sites + on_sites / epsilon)
+        if count == bins:
             break
-    values = log_density + potential / epsilon
+        count = min(bins, 2 * count)
+    values = log_density + on_density / epsilon
     if exact or len(problem.sites) < _INTERPOLATED_FROM:
         return _soft_c_transform(problem.sites, density_axes, values, epsilon)
     return _interpolated_c_transform(problem.sites, density_axes, values, epsilon)

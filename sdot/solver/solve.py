@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,14 @@ __all__ = ["Options", "Solution", "Status", "solve"]
 
 _logger = logging.getLogger("sdot")
 
-# A start is good enough for Newton's method when its smallest cell has this share of its mass.
-_FAIR_START = 0.2
+# Shares of its mass that the smallest cell must have: with the weights of an earlier solve, or in
+# the Voronoi diagram, for it to be the start; in an entropic start, for Newton's method to go
+# straight to the density from there.
+_WARM_START = 0.05
+_FAIR_START = 1e-3
+_SOUND_START = 4e-3
+# Newton steps after which the quick ways are given up for the sure one.
+_PATIENCE = 60
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,9 @@ class Options:
     """How to solve; see `sdot.optimal_transport_plan`."""
 
     tol: float = 1e-8
-    max_iterations: int = 500
+    max_iterations: int = 2000
     callback: Callable[[NewtonProgress], None] | None = None
+    warm_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,51 +79,71 @@ def solve(
 ) -> Solution:
     """Compute the optimal plan; ``masses`` must sum to the density's total mass."""
     problem, normalisation = normalise(positions, masses, density)
-    result = _find_weights(problem, options)
+    predicted = density.memory.predict(positions) if options.warm_start else None
+    if predicted is not None:
+        predicted = normalisation.normalised_weights(predicted)
+    result = _find_weights(problem, predicted, options)
     status = _status(result, options)
     _logger.info("%d sites: %s", len(positions), status.message)
-    return _solution(problem, normalisation, result.evaluation, masses, status)
+    solution = _solution(problem, normalisation, result.evaluation, masses, status)
+    if options.warm_start and status.converged:
+        density.memory.store(positions, solution.barycenters, solution.potentials)
+    return solution
 
 
-def _find_weights(problem: TransportProblem, options: Options) -> NewtonResult:
+def _find_weights(
+    problem: TransportProblem, predicted: FloatArray | None, options: Options
+) -> NewtonResult:
     def report(progress: NewtonProgress) -> None:
         _logger.debug("%s", progress)
         if options.callback is not None:
             options.callback(progress)
 
-    start, diagrams = _start(problem)
-    if start.masses.min() > 0:
-        result = damped_newton(problem, start, options.tol, options.max_iterations, report)
-        if result.reached(options.tol):
-            return _counted(result, 0, diagrams)
-        spent = result.iterations
+    iterations = diagrams = 0
+
+    def attempt(method: Callable[..., NewtonResult], start: Any, limit: int) -> NewtonResult:
+        nonlocal iterations, diagrams
+        limit = min(limit, options.max_iterations - iterations)
+        result = method(problem, start, options.tol, limit, report)
+        iterations += result.iterations
         diagrams += result.diagrams
-    else:
-        spent = 0
-    result = continued_newton(problem, options.tol, options.max_iterations - spent, report)
-    return _counted(result, spent, diagrams)
+        return replace(result, iterations=iterations, diagrams=diagrams)
+
+    start, diagrams = _start(problem, predicted)
+    smallest = float((start.masses / problem.masses).min())
+    if smallest >= _SOUND_START:
+        result = attempt(damped_newton, start, _PATIENCE)
+        if result.reached(options.tol):
+            return result
+    elif smallest > 0:
+        result = attempt(continued_newton, start.diagram, _PATIENCE)
+        if result.reached(options.tol):
+            return result
+    return attempt(continued_newton, None, options.max_iterations)
 
 
-def _start(problem: TransportProblem) -> tuple[Evaluation, int]:
-    """The Voronoi diagram if it is a fair start, else an entropic one."""
-    voronoi = problem.evaluate(np.zeros(len(problem.sites)))
-    if (voronoi.masses / problem.masses).min() >= _FAIR_START:
-        return voronoi, 1
-    return problem.evaluate(entropic_weights(problem, _bins(len(problem.sites)))), 2
+def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Evaluation, int]:
+    """The predicted weights or the Voronoi diagram if they are a fair start, else an entropic one."""
+    diagrams = 0
+    for weights, smallest in ((predicted, _WARM_START), (np.zeros(len(problem.sites)), _FAIR_START)):
+        if weights is None:
+            continue
+        start = problem.evaluate(weights)
+        diagrams += 1
+        if (start.masses / problem.masses).min() >= smallest:
+            return start, diagrams
+    coarse = _bins(len(problem.sites))
+    for bins in (coarse, 2 * coarse):
+        start = problem.evaluate(entropic_weights(problem, bins))
+        diagrams += 1
+        if (start.masses / problem.masses).min() >= _SOUND_START:
+            break
+    return start, diagrams
 
 
 def _bins(count: int) -> int:
     """A finer start for more sites, at a cost in proportion to the rest of the solve."""
     return 16 if count <= 1000 else 32 if count <= 30000 else 64
-
-
-def _counted(result: NewtonResult, iterations: int, diagrams: int) -> NewtonResult:
-    return NewtonResult(
-        result.evaluation,
-        result.mass_error,
-        result.iterations + iterations,
-        result.diagrams + diagrams,
-    )
 
 
 def _status(result: NewtonResult, options: Options) -> Status:
