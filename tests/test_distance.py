@@ -150,7 +150,8 @@ class TestSymmetries:
 
 def test_arguments_in_either_order() -> None:
     diracs, density = SumOfDiracs(SITES), PolynomialGrid(DENSITY_IMAGE)
-    assert distance(diracs, density) == distance(density, diracs)
+    one = distance(diracs, density, warm_start=False)
+    assert one == distance(density, diracs, warm_start=False)
 
 
 def test_all_frameworks_agree_to_the_last_bit(face: Face) -> None:
@@ -174,7 +175,7 @@ def test_numpy_results_are_scalars() -> None:
 
 def test_two_calls_give_the_same_bits() -> None:
     density = PolynomialGrid(gmm_image(32))
-    first, second = (distance(SumOfDiracs(SITES), density) for _ in range(2))
+    first, second = (distance(SumOfDiracs(SITES), density, warm_start=False) for _ in range(2))
     assert first == second
     assert first == distance(SumOfDiracs(SITES), PolynomialGrid(gmm_image(32)))
 

@@ -17,7 +17,7 @@ DENSITY = PolynomialGrid(random_image())
 
 
 def _cost(positions, weights=None):  # type: ignore[no-untyped-def]
-    return distance(SumOfDiracs(positions, weights), DENSITY, tol=1e-12)
+    return distance(SumOfDiracs(positions, weights), DENSITY, tol=1e-12, warm_start=False)
 
 
 def _tensor(values: np.ndarray, dtype=torch.float64, grad: bool = True):  # type: ignore[no-untyped-def]
