@@ -235,3 +235,11 @@ def test_iterations_may_run_out() -> None:
     assert not plan.status.converged
     assert plan.status.mass_error > 1e-8
     assert np.isfinite(plan.distance)
+
+
+@pytest.mark.parametrize("last", [1.0, 0.9])
+def test_a_gap_in_the_density_crossed_by_aligned_sites(last: float) -> None:
+    # An empty row of pixels parts the density, and the sites lie in rows parallel to it.
+    image = [[1.12833103, 0.62609329, 0.40523882, 1.94285829, 0.0, last]]
+    plan = optimal_transport_plan(SumOfDiracs(lattice(5)), PolynomialGrid(image))
+    np.testing.assert_allclose(plan.cell_masses, 1 / 25, rtol=1.000001e-8)
