@@ -13,7 +13,7 @@ from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import is_jax_tracer
 from sdot.plan import check_converged, check_pair, solve_numpy
 from sdot.solver.solve import Options
-from sdot.validation import FloatArray, check_tolerance
+from sdot.validation import FloatArray, check_iterations, check_tolerance
 
 __all__ = ["distance"]
 
@@ -74,7 +74,8 @@ def distance(f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 2000, w
     0.166667
     """
     diracs, density = check_pair(f, g)
-    options = Options(check_tolerance(tol), max_iterations, warm_start=warm_start)
+    iterations = check_iterations(max_iterations)
+    options = Options(check_tolerance(tol), iterations, warm_start=warm_start)
     result = result_format(diracs.positions, diracs.weights, *density.arrays)
     arguments = [diracs.positions]
     if diracs.weights is not None:

@@ -33,13 +33,11 @@ class Driver:
     """
 
     def __init__(self) -> None:
-        # An empty variable is as good as none.
-        framework = os.environ.get("SDOT_FRAMEWORK") or "numpy"
-        self._framework = _one_of("SDOT_FRAMEWORK", framework, _FRAMEWORKS)
-        self._dtype = _one_of("SDOT_DTYPE", os.environ.get("SDOT_DTYPE") or "FP64", _DTYPES)
-        self._device = _device_name("SDOT_DEVICE", os.environ.get("SDOT_DEVICE") or None)
-        threads = os.environ.get("SDOT_THREADS") or str(_processors())
-        self._threads = _thread_count("SDOT_THREADS", _whole_number("SDOT_THREADS", threads))
+        framework, dtype = _environment("SDOT_FRAMEWORK"), _environment("SDOT_DTYPE")
+        self._framework = _one_of("SDOT_FRAMEWORK", framework or "numpy", _FRAMEWORKS)
+        self._dtype = _one_of("SDOT_DTYPE", dtype or "FP64", _DTYPES)
+        self._device = _device_name("SDOT_DEVICE", _environment("SDOT_DEVICE"))
+        self._threads = _threads_from_environment("SDOT_THREADS")
 
     @property
     def framework(self) -> str:
@@ -78,6 +76,20 @@ class Driver:
         self._threads = _thread_count("driver.threads", value)
 
 
+def _environment(name: str) -> str | None:
+    """Return an environment variable; None if it is not set or empty."""
+    return os.environ.get(name) or None
+
+
+def _threads_from_environment(name: str) -> int:
+    value = _environment(name)
+    if value is None:
+        return _processors()
+    if not value.isdecimal():
+        raise ValueError(f"{name}: expected a whole number of at least 1, not {value!r}")
+    return _thread_count(name, int(value))
+
+
 def _one_of(name: str, value: str, choices: Iterable[str]) -> str:
     if value not in choices:
         raise ValueError(f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}")
@@ -93,13 +105,6 @@ def _device_name(name: str, value: str | None) -> str | None:
             f"if there are several, not {value!r}"
         )
     return value
-
-
-def _whole_number(name: str, value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError(f"{name}: expected a whole number, not {value!r}") from None
 
 
 def _thread_count(name: str, value: int) -> int:

@@ -14,7 +14,14 @@ import numpy.typing as npt
 
 Framework = Literal["numpy", "jax", "torch"]
 
-__all__ = ["Framework", "common_framework", "framework_of", "is_jax_tracer", "to_numpy"]
+__all__ = [
+    "Framework",
+    "common_framework",
+    "framework_of",
+    "has_no_values",
+    "is_jax_tracer",
+    "to_numpy",
+]
 
 
 def framework_of(array: Any) -> Framework | None:
@@ -32,6 +39,14 @@ def is_jax_tracer(array: Any) -> bool:
     """Tell whether the value of a JAX array is unknown because a function is being traced."""
     jax = sys.modules.get("jax")
     return jax is not None and isinstance(array, jax.core.Tracer)
+
+
+def has_no_values(array: Any) -> bool:
+    """Tell whether JAX traces an array, or torch.func has wrapped it: values come later."""
+    if framework_of(array) == "torch":
+        torch = sys.modules["torch"]
+        return bool(torch._C._functorch.is_functorch_wrapped_tensor(array))
+    return is_jax_tracer(array)
 
 
 def common_framework(*arrays: Any) -> Framework | None:

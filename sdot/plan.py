@@ -15,7 +15,7 @@ from sdot.errors import ConvergenceError
 from sdot.frameworks import is_jax_tracer
 from sdot.power_diagram import PowerDiagram
 from sdot.solver.solve import Options, Solution, Status, solve
-from sdot.validation import FloatArray, check_tolerance
+from sdot.validation import FloatArray, check_iterations, check_tolerance
 
 __all__ = ["OtPlan", "check_converged", "check_pair", "optimal_transport_plan", "solve_numpy"]
 
@@ -128,7 +128,8 @@ def optimal_transport_plan(
             "outside of jit and grad, or use sdot.distance, which can be traced"
         )
     result = result_format(diracs.positions, diracs.weights, *density.arrays)
-    solution = solve_numpy(diracs, density, Options(check_tolerance(tol), max_iterations))
+    options = Options(check_tolerance(tol), check_iterations(max_iterations))
+    solution = solve_numpy(diracs, density, options)
     check_converged(solution, density, result)
     return OtPlan(solution.status, solution, density, result)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sdot.cgal_wrap import cell_polygons as polygon_kernels
 from sdot.cgal_wrap import power_diagram as diagram_kernels
 from sdot.driver import driver
-from sdot.validation import FloatArray, check_real_array, freeze
+from sdot.validation import FloatArray, check_box, check_real_array, freeze
 
 IndexArray = npt.NDArray[np.int32]
 
@@ -263,7 +263,7 @@ def check_convex_domain(domain: Any) -> FloatArray:
             f"polygon, not an array of shape {corners.shape}"
         )
     if len(corners) == 2:
-        (x0, y0), (x1, y1) = corners
+        (x0, y0), (x1, y1) = check_box(corners)
         corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     sides = np.roll(corners, -1, axis=0) - corners
     turns = _turns(sides)

@@ -19,6 +19,7 @@ __all__ = [
     "FloatArray",
     "check_box",
     "check_finite",
+    "check_iterations",
     "check_mass",
     "check_positive",
     "check_real_array",
@@ -79,6 +80,15 @@ def check_tolerance(tol: Any) -> float:
     if not 0 < float(tol) < 1:
         raise ValueError(f"tol: expected a relative mass error between 0 and 1, not {tol!r}")
     return float(tol)
+
+
+def check_iterations(max_iterations: Any) -> int:
+    """Return a nonnegative number of iterations."""
+    if isinstance(max_iterations, bool) or not isinstance(max_iterations, numbers.Integral):
+        raise TypeError(f"max_iterations: expected a whole number, not {max_iterations!r}")
+    if max_iterations < 0:
+        raise ValueError(f"max_iterations: expected 0 or more, not {max_iterations!r}")
+    return int(max_iterations)
 
 
 def check_box(domain: Any, name: str = "domain") -> FloatArray:

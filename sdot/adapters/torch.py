@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -22,9 +23,16 @@ def differentiable_distance(
     value_and_gradients: ValueAndGradients, arguments: Sequence[Any], result: ResultFormat
 ) -> torch.Tensor:
     """Return the distance as a scalar that autograd can differentiate once in every argument."""
-    tensors = [torch.as_tensor(argument, device=result.device) for argument in arguments]
+    tensors = [_as_tensor(argument, result) for argument in arguments]
     output: torch.Tensor = _Distance.apply(value_and_gradients, result, *tensors)[0]
     return output
+
+
+def _as_tensor(argument: Any, result: ResultFormat) -> torch.Tensor:
+    if isinstance(argument, torch.Tensor):
+        return argument.to(result.device)
+    # Not torch.as_tensor of a list: its default dtype would round the numbers.
+    return torch.from_numpy(np.array(argument, dtype=np.float64)).to(result.device)
 
 
 class _Distance(torch.autograd.Function):

@@ -298,6 +298,8 @@ def _grid_lines(shape: tuple[int, ...], domain: Any, knots: Any) -> tuple[FloatA
     else:
         if domain is not None:
             raise ValueError("knots: expected either domain or knots, not both; leave out one")
+        if not hasattr(knots, "__len__"):
+            raise TypeError(f"knots: expected (x_lines, y_lines), not {knots!r}")
         if len(knots) != 2:
             raise ValueError(f"knots: expected (x_lines, y_lines), not {len(knots)} arrays")
         lines = [check_real_array(knots[k], f"knots[{k}]") for k in range(2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from sdot.frameworks import common_framework, is_jax_tracer
+from sdot.frameworks import common_framework, has_no_values
 from sdot.power_diagram import check_positions, check_weights
 from sdot.validation import FloatArray, check_mass, check_positive
 
@@ -46,7 +46,7 @@ class SumOfDiracs:
         if total is None:
             raise TypeError("mass: expected a positive number, not None")
         self.mass = total
-        if is_jax_tracer(positions) or is_jax_tracer(weights):
+        if has_no_values(positions) or has_no_values(weights):
             self._check_traced()
         else:
             self.numpy_positions, self.numpy_weights  # noqa: B018  (checks the values)

@@ -1,0 +1,180 @@
+"""`distance` in PyTorch: autograd, torch.func, modules and optimisers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.problems import gmm_image, random_image, random_sites, uniform
+
+import sdot
+from sdot import ConvergenceError, PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
+
+torch = pytest.importorskip("torch")
+
+SITES = random_sites(12)
+WEIGHTS = np.random.default_rng(0).uniform(0.5, 2, 12)
+DENSITY = PolynomialGrid(random_image())
+
+
+def _cost(positions, weights=None):  # type: ignore[no-untyped-def]
+    return distance(SumOfDiracs(positions, weights), DENSITY, tol=1e-12, warm_start=False)
+
+
+def _tensor(values: np.ndarray, dtype=torch.float64, grad: bool = True):  # type: ignore[no-untyped-def]
+    return torch.tensor(values, dtype=dtype, requires_grad=grad)
+
+
+@pytest.mark.parametrize("forward", [False, True], ids=["reverse", "forward"])
+def test_gradcheck(forward: bool) -> None:
+    arguments = _tensor(SITES), _tensor(WEIGHTS)
+    options = {
+        "eps": 1e-5,
+        "atol": 1e-8,
+        "rtol": 1e-6,
+        "check_forward_ad": forward,
+        "check_backward_ad": not forward,
+    }
+    assert torch.autograd.gradcheck(_cost, arguments, **options)
+    assert torch.autograd.gradcheck(_cost, arguments[:1], **options)
+
+
+def test_backward_in_single_precision() -> None:
+    y = _tensor(SITES, torch.float32)
+    value = _cost(y)
+    value.backward()
+    assert value.dtype == y.grad.dtype == torch.float32
+    rounded = y.detach().double().numpy()
+    plan = optimal_transport_plan(SumOfDiracs(rounded), DENSITY, tol=1e-12)
+    assert value.item() == np.float32(plan.distance)
+    expected = 2 / 12 * (rounded - plan.barycenters)
+    np.testing.assert_allclose(y.grad, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_in_and_out(dtype) -> None:  # type: ignore[no-untyped-def]
+    y = _tensor(SITES, dtype)
+    value = _cost(y)
+    value.backward()
+    assert value.dtype == y.grad.dtype == dtype
+    exact = _cost(y.detach().double())
+    assert value.item() == exact.to(dtype).item()
+
+
+def test_of_two_precisions_the_higher_is_returned() -> None:
+    value = _cost(_tensor(SITES, torch.float32), _tensor(WEIGHTS))
+    assert value.dtype == torch.float64
+    value.backward()
+
+
+def test_gradients_accumulate_and_can_be_retained() -> None:
+    y = _tensor(SITES)
+    value = _cost(y)
+    value.backward(retain_graph=True)
+    once = y.grad.clone()
+    value.backward()
+    np.testing.assert_array_equal(y.grad, 2 * once)
+
+
+def test_only_what_requires_grad_gets_one() -> None:
+    y, u = _tensor(SITES, grad=False), _tensor(WEIGHTS)
+    _cost(y, u).backward()
+    assert y.grad is None
+    assert u.grad.shape == (12,)
+    assert not _cost(y).requires_grad
+
+
+def test_no_grad_makes_no_graph() -> None:
+    with torch.no_grad():
+        assert _cost(_tensor(SITES)).grad_fn is None
+
+
+def test_a_second_derivative_is_refused_not_wrong() -> None:
+    y = _tensor(SITES)
+    (gradient,) = torch.autograd.grad(_cost(y), y, create_graph=True)
+    with pytest.raises(RuntimeError):
+        gradient.sum().backward()
+
+
+def test_functional_transforms() -> None:
+    y = _tensor(SITES, grad=False)
+    reference = y.clone().requires_grad_()
+    _cost(reference).backward()
+    gradient = torch.func.grad(_cost)(y)
+    np.testing.assert_array_equal(gradient, reference.grad)
+    direction = torch.ones_like(y)
+    value, change = torch.func.jvp(_cost, (y,), (direction,))
+    assert value == _cost(y)
+    assert change.item() == pytest.approx(reference.grad.sum().item(), rel=1e-13, abs=0)
+
+
+def test_functional_transforms_of_the_weights() -> None:
+    y, u = _tensor(SITES, grad=False), _tensor(WEIGHTS)
+    _cost(y, u).backward()
+    np.testing.assert_array_equal(torch.func.grad(_cost, 1)(y, u.detach()), u.grad)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3,), (0, 2)])
+def test_functional_transforms_check_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"positions.*\(n, 2\)"):
+        torch.func.grad(_cost)(torch.ones(shape))
+
+
+class Quantizer(torch.nn.Module):
+    """Sites as the parameters of a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = torch.nn.Parameter(torch.tensor(random_sites(20)))
+        self.logits = torch.nn.Parameter(torch.zeros(20, dtype=torch.float64))
+
+    def forward(self, density: PolynomialGrid):  # type: ignore[no-untyped-def]
+        weights = torch.softmax(self.logits, 0)
+        return distance(SumOfDiracs(self.positions, weights), density)
+
+
+def test_a_module_trained_by_adam() -> None:
+    module = Quantizer()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
+    values = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        value = module(uniform())
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    assert values[-1] < 0.75 * values[0]
+    # 20 sites cannot do better than hexagons: 5 sqrt(3) / 54 per site and area (Fejes Toth).
+    assert values[-1] > 5 * np.sqrt(3) / 54 / 20
+    assert (torch.softmax(module.logits, 0).detach() != 0.05).any()
+
+
+def test_numpy_sites_with_the_torch_driver() -> None:
+    sdot.driver.framework = "torch"
+    value = distance(SumOfDiracs(SITES), DENSITY)
+    assert isinstance(value, torch.Tensor)
+    assert value.dtype == torch.float64
+    assert not value.requires_grad
+
+
+def test_a_tensor_of_density_values_makes_results_tensors() -> None:
+    density = PolynomialGrid(torch.tensor(random_image()))
+    value = distance(SumOfDiracs(SITES), density)
+    assert isinstance(value, torch.Tensor)
+    assert value.item() == distance(SumOfDiracs(SITES), PolynomialGrid(random_image()))
+
+
+def test_a_density_that_requires_grad_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"values.*detach"):
+        PolynomialGrid(_tensor(random_image()))
+
+
+def test_a_failure_raises() -> None:
+    with pytest.raises(ConvergenceError, match="max_iterations") as caught:
+        distance(SumOfDiracs(_tensor(SITES)), PolynomialGrid(gmm_image(16)), max_iterations=1)
+    assert isinstance(caught.value.plan.distance, torch.Tensor)
+
+
+def test_tensors_that_are_views() -> None:
+    rows = torch.tensor(SITES.T.copy()).T
+    assert not rows.is_contiguous()
+    assert _cost(rows).item() == _cost(torch.tensor(SITES)).item()

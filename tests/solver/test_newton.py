@@ -1,0 +1,98 @@
+"""Damped Newton: progress, damping, stopping."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.problems import gmm_image, random_image, random_sites, uniform
+
+from sdot import PolynomialGrid
+from sdot.solver.initial_weights import entropic_weights
+from sdot.solver.newton import NewtonProgress, damped_newton
+from sdot.solver.problem import normalise
+from sdot.solver.solve import Options, solve
+
+
+def _steps(n: int, density: PolynomialGrid, tol: float = 1e-10):  # type: ignore[no-untyped-def]
+    problem, _ = normalise(random_sites(n), np.ones(n), density)
+    progress: list[NewtonProgress] = []
+    start = problem.evaluate(np.zeros(n))
+    return problem, start, damped_newton(problem, start, tol, 100, progress.append), progress
+
+
+def test_it_converges_and_says_how() -> None:
+    problem, start, result, progress = _steps(100, PolynomialGrid(random_image()))
+    assert result.reached(1e-10)
+    assert result.mass_error == problem.mass_error(result.evaluation) <= 1e-10
+    assert result.mass_error < problem.mass_error(start)
+    assert [step.iteration for step in progress] == list(range(1, result.iterations + 1))
+    assert progress[-1].mass_error == result.mass_error
+    assert result.diagrams >= result.iterations
+
+
+def test_every_step_keeps_all_cells_and_shrinks_the_error() -> None:
+    problem, start, _, progress = _steps(300, uniform())
+    floor = 0.5 * min(1.0, (start.masses / problem.masses).min())
+    for step in progress:
+        assert floor < step.smallest_mass <= 1 + step.mass_error
+        assert 0 < step.step_length <= 1
+        assert np.log2(step.step_length) % 1 == 0
+
+
+def test_the_last_steps_are_full_and_converge_fast() -> None:
+    _, _, _, progress = _steps(200, PolynomialGrid(random_image()))
+    assert progress[-1].step_length == 1
+    assert progress[-1].mass_error < 1e-3 * progress[-2].mass_error
+
+
+def test_nothing_is_done_at_the_solution() -> None:
+    problem, _, result, _ = _steps(50, uniform())
+    again = damped_newton(problem, result.evaluation, 1e-10, 100, lambda _: None)
+    assert (again.iterations, again.diagrams) == (0, 0)
+    assert again.evaluation is result.evaluation
+
+
+def test_iterations_are_limited() -> None:
+    problem, start, _, _ = _steps(50, uniform())
+    for limit in (0, 1, 2):
+        result = damped_newton(problem, start, 1e-14, limit, lambda _: None)
+        assert result.iterations == limit
+        assert not result.reached(1e-14)
+
+
+@pytest.mark.parametrize("n", [2, 50, 1000])
+@pytest.mark.parametrize("pixels", [16, 64])
+def test_the_entropic_start_leaves_no_cell_empty(n: int, pixels: int) -> None:
+    problem, _ = normalise(random_sites(n), np.ones(n), PolynomialGrid(gmm_image(pixels)))
+    assert problem.evaluate(entropic_weights(problem, 32)).masses.min() > 0
+
+
+def test_the_callback_sees_every_newton_step() -> None:
+    seen: list[NewtonProgress] = []
+    n = 100
+    solution = solve(
+        random_sites(n),
+        np.full(n, 1 / n),
+        PolynomialGrid(gmm_image(32)),
+        Options(callback=seen.append),
+    )
+    assert len(seen) == solution.status.iterations
+    assert seen[-1].mass_error == solution.status.mass_error
+
+
+def test_an_exception_in_the_callback_stops_the_solve() -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(_: NewtonProgress) -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        solve(random_sites(50), np.full(50, 0.02), uniform(), Options(callback=stop))
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_a_uniform_density_takes_few_steps(n: int) -> None:
+    solution = solve(random_sites(n), np.full(n, 1 / n), uniform(), Options())
+    assert solution.status.iterations <= 10
+    assert solution.status.diagrams <= 20

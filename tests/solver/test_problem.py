@@ -1,0 +1,96 @@
+"""Normalised coordinates: what they are made of, and the way back to the caller's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.problems import lattice, random_image, random_sites
+
+from sdot import PolynomialGrid
+from sdot.power_diagram import DiagramArrays
+from sdot.solver.problem import normalise
+
+UNIT = ((0.0, 0.0), (1.0, 1.0))
+FAMILIES = {
+    "inside": (random_sites(20), UNIT),
+    "one": (random_sites(1), UNIT),
+    "two": (random_sites(2), UNIT),
+    "outside": (random_sites(20) + np.array([30.0, 0.0]), UNIT),
+    "cluster": (0.3 + 1e-6 * random_sites(20), UNIT),
+    "large": (1e3 * random_sites(20), UNIT),
+    "line": (np.column_stack([random_sites(20)[:, 0], np.full(20, 0.5)]), UNIT),
+    "coincident": (np.repeat(lattice(3), 3, axis=0), UNIT),
+    "box far away": (1e6 + random_sites(20), ((1e6, 1e6), (1e6 + 1, 1e6 + 1))),
+    "box and sites apart": (random_sites(20), ((1e3, -1e3), (1e3 + 1, -1e3 + 2))),
+    "long box": (random_sites(20), ((0.0, 0.0), (1e4, 1.0))),
+    "tiny box": (1e-6 * random_sites(20), ((0.0, 0.0), (1e-6, 1e-6))),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    sites, domain = FAMILIES[request.param]
+    masses = np.random.default_rng(0).uniform(0.5, 2, len(sites))
+    density = PolynomialGrid(random_image(), domain=domain)
+    return (sites, masses / masses.sum(), density, *normalise(sites, masses, density))
+
+
+def test_masses_sum_to_one_and_follow_their_sites(family) -> None:  # type: ignore[no-untyped-def]
+    sites, masses, _, problem, back = family
+    assert problem.masses.sum() == pytest.approx(1, abs=1e-14)
+    assert len(problem.sites) == len(np.unique(sites, axis=0))
+    np.testing.assert_allclose(problem.masses[back.site_of] * back.share, masses, rtol=1e-14)
+
+
+def test_sites_and_density_have_the_same_size_and_place(family) -> None:  # type: ignore[no-untyped-def]
+    _, _, _, problem, _ = family
+    low, high = problem.kernel.box
+    assert (np.abs([low, high]) <= 8).all()
+    assert (high - low).max() == pytest.approx(1, abs=8)
+    assert np.abs(problem.sites).max() <= 16
+    if len(problem.sites) > 1:
+        assert np.ptp(problem.sites, axis=0).max() >= 1 / 16
+
+
+def test_the_partition_is_that_of_the_callers_coordinates(family) -> None:  # type: ignore[no-untyped-def]
+    sites, _, _, problem, back = family
+    rng = np.random.default_rng(1)
+    n = len(problem.sites)
+    spread = np.ptp(problem.kernel.box, axis=0).max() * np.ptp(problem.sites, axis=0).max()
+    weights = 0.3 * spread * rng.uniform(0, 1, n) / max(1, n)
+    low, high = problem.kernel.box
+    x = low + (high - low) * rng.random((500, 2))
+    power = ((x[:, None] - problem.sites) ** 2).sum(axis=2) - weights
+    original = back.frame.origin + back.frame.scale * x
+    potentials = back.potentials(weights)
+    # |x - y|**2 - w up to |x|**2 and a constant, in long double: sites may be far from the box.
+    centre = sites.mean(axis=0)
+    y = (sites - centre).astype(np.longdouble)
+    psi = (y**2).sum(axis=1) - potentials + 2 * y @ (centre - back.frame.origin)
+    products = 2 * (original - back.frame.origin) @ y.T - psi
+    chosen = back.site_of[np.argmax(products, axis=1)]
+    ranks = np.sort(power, axis=1)
+    clear = np.ones(len(x), dtype=bool)
+    if n > 1:
+        clear = ranks[:, 1] - ranks[:, 0] > 1e-3 * (ranks[:, -1] - ranks[:, 0])
+    np.testing.assert_array_equal(chosen[clear], power.argmin(axis=1)[clear])
+    assert clear.mean() > 0.5
+
+
+def test_evaluate_gives_masses_that_sum_to_one(family) -> None:  # type: ignore[no-untyped-def]
+    _, _, _, problem, _ = family
+    evaluation = problem.evaluate(np.zeros(len(problem.sites)))
+    assert evaluation.masses.sum() == pytest.approx(1, abs=1e-13)
+    assert problem.residual(evaluation).sum() == pytest.approx(0, abs=1e-13)
+    expected = np.abs(1 - evaluation.masses / problem.masses).max()
+    assert problem.mass_error(evaluation) == pytest.approx(expected, rel=1e-10, abs=1e-14)
+
+
+def test_sites_near_the_density_keep_the_callers_metric() -> None:
+    # Voronoi cells are then a fair start.
+    sites, density = random_sites(30), PolynomialGrid(random_image())
+    problem, back = normalise(sites, np.ones(30), density)
+    masses = problem.evaluate(np.zeros(30)).masses[back.site_of]
+    kernel = PolynomialGrid(random_image()).kernel(back.frame)
+    expected = kernel.moments(DiagramArrays.build(sites, np.zeros(30))).masses
+    np.testing.assert_allclose(masses, expected, rtol=1e-11)

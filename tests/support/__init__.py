@@ -1,0 +1,1 @@
+"""Helpers of the test suite: oracles in exact arithmetic, problems, frameworks."""
