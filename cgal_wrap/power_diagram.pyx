@@ -68,7 +68,9 @@ cdef class Triangulator:
     cdef const double[:, ::1] positions
     cdef const int32_t[::1] order
     cdef TriangulationFaces faces
-    cdef bint is_complete  # whether `faces` is a triangulation of all the sites
+    # Whether there is a triangulation of all the sites, which flips can repair. There is none if
+    # the sites are collinear or the last diagram was built from scratch and hid some.
+    cdef readonly bint is_complete
 
     def __init__(self, const double[:, ::1] positions, const int32_t[::1] order):
         if order.shape[0] != positions.shape[0] or positions.shape[0] == 0:

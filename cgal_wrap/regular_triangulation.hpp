@@ -73,15 +73,22 @@ public:
         for (std::size_t rank = begin; rank < end; ++rank) {
             const std::int32_t site = order[rank];
             const Kernel::Point_2 point(sites.positions[2 * site], sites.positions[2 * site + 1]);
+            const std::size_t before = number_of_sites();
             const auto vertex =
                 triangulation_.insert(Kernel::Weighted_point_2(point, sites.weights[site]), hint_);
-            vertex->info() = site;
             hint_ = vertex->face();
+            if (number_of_sites() > before) {
+                vertex->info() = site;
+            } else {  // as heavy as another site at the same place: the first of them has the cell
+                duplicates_.push_back(std::max(vertex->info(), site));
+                vertex->info() = std::min(vertex->info(), site);
+            }
         }
     }
 
     TriangulationFaces faces() {
         TriangulationFaces result;
+        result.hidden_sites = duplicates_;
         if (triangulation_.dimension() == 2) write_faces(result);
         if (triangulation_.dimension() == 1)
             for (auto edge : triangulation_.finite_edges()) {
@@ -103,6 +110,10 @@ private:
         CGAL::Regular_triangulation_2<Kernel,
                                       CGAL::Triangulation_data_structure_2<VertexBase, FaceBase>>;
 
+    std::size_t number_of_sites() const {
+        return triangulation_.number_of_vertices() + triangulation_.number_of_hidden_vertices();
+    }
+
     void write_faces(TriangulationFaces& result) {
         std::int32_t number = 0;
         for (auto face : triangulation_.all_face_handles()) face->info() = number++;
@@ -119,6 +130,7 @@ private:
 
     Triangulation triangulation_;
     Triangulation::Face_handle hint_;
+    std::vector<std::int32_t> duplicates_;
 };
 
 }  // namespace sdot

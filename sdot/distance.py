@@ -18,7 +18,9 @@ from sdot.validation import FloatArray, check_iterations, check_tolerance
 __all__ = ["distance"]
 
 
-def distance(f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 2000, warm_start: bool = True) -> Any:
+def distance(
+    f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 2000, warm_start: bool = True
+) -> Any:
     """Return W2^2, the squared Wasserstein-2 distance between Diracs and a density.
 
     Parameters

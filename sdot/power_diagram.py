@@ -95,8 +95,13 @@ class DiagramBuilder:
         arrays = self._triangulator.power_diagram(weights, low_weights, driver.threads)
         return DiagramArrays(self._positions, weights, low_weights, *arrays)
 
-    def repair(self, weights: FloatArray, low_weights: FloatArray) -> DiagramArrays | None:
-        """Return the diagram by flips from the last one; None if a site seems hidden."""
+    def update(self, weights: FloatArray, low_weights: FloatArray) -> DiagramArrays | None:
+        """Return the diagram by flips from the last one; None if a site seems hidden.
+
+        Where the last one is no basis for flips it is built from scratch.
+        """
+        if not self._triangulator.is_complete:
+            return self.build(weights, low_weights)
         arrays = self._triangulator.repaired_power_diagram(weights, low_weights, driver.threads)
         if arrays is None:
             return None

@@ -10,6 +10,7 @@ averages, this is slow but sure; from a good start only the finest average is ne
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -84,10 +85,11 @@ def continued_newton(
         diagram = result.evaluation.diagram
         return result
 
-    kernels = list(_averaged_kernels(problem, 1 if start is None else _FINEST_AVERAGE))
+    boxes = 1 if start is None else _FINEST_AVERAGE
+    kernels = [*_averaged_kernels(problem, boxes), problem.kernel]
     if start is None:
         solve(kernels[0], _STAGE_TOLERANCE)
-    for before, after in zip(kernels[:-1], kernels[1:], strict=True):
+    for before, after in itertools.pairwise(kernels):
         left = 1.0  # the share of the density before
         while (following := _next_share(problem, before, after, diagram, left)) > 0:
             left = following
@@ -95,27 +97,32 @@ def continued_newton(
         if after is not problem.kernel:
             solve(after, _STAGE_TOLERANCE)
     # Zeros of the density can cut the cells into groups that exchange no mass: its own Newton
-    # matrix cannot balance them, that of a mixture can, however small the share.
+    # matrix cannot balance them, that of a mixture with the uniform density can, however small
+    # the share.
+    uniform = _averaged_kernel(problem, 1)
+    left = _NEGLIGIBLE_SHARE * float(problem.masses.min())
     lowest = _SMALLEST_SHARE * tol * float(problem.masses.min())
     while True:
         mixture_diagram = diagram
         result = solve(problem.kernel, tol)
-        left = min(left, _NEGLIGIBLE_SHARE * float(problem.masses.min())) / 10
+        left /= 10
         if result.reached(tol) or left < lowest or iterations >= max_iterations:
             return NewtonResult(result.evaluation, result.mass_error, iterations, diagrams)
         diagram = mixture_diagram
-        solve(MixedKernel(before, problem.kernel, 1 - left), max(1e-3, tol))
+        solve(MixedKernel(uniform, problem.kernel, 1 - left), max(1e-3, tol))
 
 
 def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[DensityKernel]:
-    low, high = problem.kernel.box
     while boxes <= _FINEST_AVERAGE:
-        masses = problem.kernel.coarsened(boxes)
-        heights = masses * (boxes**2 / np.prod(high - low))
-        lines = (np.linspace(low[k], high[k], boxes + 1) for k in range(2))
-        yield GridDensityKernel(*lines, heights[:, :, None, None], True)
+        yield _averaged_kernel(problem, boxes)
         boxes *= 2
-    yield problem.kernel
+
+
+def _averaged_kernel(problem: TransportProblem, boxes: int) -> DensityKernel:
+    low, high = problem.kernel.box
+    heights = problem.kernel.coarsened(boxes) * (boxes**2 / np.prod(high - low))
+    x_lines, y_lines = (np.linspace(low[k], high[k], boxes + 1) for k in range(2))
+    return GridDensityKernel(x_lines, y_lines, heights[:, :, None, None], True)
 
 
 def _next_share(

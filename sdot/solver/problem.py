@@ -71,7 +71,7 @@ class TransportProblem:
         # Knuth's two-sum: high + low is weights + step without error.
         part = high - weights
         low = (weights - (high - part)) + (step - part)
-        diagram = self.builder.repair(high, low)
+        diagram = self.builder.update(high, low)
         if diagram is not None:
             return self.integrate(diagram)
         return self.evaluate(high, low) if rebuild else None
@@ -104,10 +104,9 @@ class Normalisation:
         offset = self.positions - self.frame.origin
         centred = (self.positions - self.site_centre) * self.frame.scale
         t = self.site_scale
-        result: FloatArray = (
-            weights[self.site_of] / t + ((offset - np.sqrt(t) * centred)
-            * (offset + np.sqrt(t) * centred)).sum(axis=1)
-        )
+        result: FloatArray = weights[self.site_of] / t + (
+            (offset - np.sqrt(t) * centred) * (offset + np.sqrt(t) * centred)
+        ).sum(axis=1)
         return result
 
     def normalised_weights(self, potentials: FloatArray) -> FloatArray:
@@ -123,7 +122,9 @@ class Normalisation:
         a = self.frame.scale
         masses = moments.masses[self.site_of] * self.share
         centroids = self.frame.origin + a * moments.centroids[self.site_of]
-        spreads = a[0] ** 2 * moments.second_moments[:, 0] + a[1] ** 2 * moments.second_moments[:, 2]
+        spreads = (
+            a[0] ** 2 * moments.second_moments[:, 0] + a[1] ** 2 * moments.second_moments[:, 2]
+        )
         return masses, centroids, spreads[self.site_of] * self.share
 
 
@@ -142,9 +143,7 @@ def normalise(
     merged = np.bincount(site_of, weights=masses, minlength=len(order))
     sorted_sites = np.ascontiguousarray(distinct[order])
     builder = DiagramBuilder(sorted_sites, np.arange(len(order), dtype=np.int32))
-    problem = TransportProblem(
-        sorted_sites, merged / merged.sum(), density.kernel(frame), builder
-    )
+    problem = TransportProblem(sorted_sites, merged / merged.sum(), density.kernel(frame), builder)
     share = masses / merged[site_of]
     return problem, Normalisation(positions, frame, centre, scale, site_of, share)
 
@@ -152,12 +151,11 @@ def normalise(
 def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:
     sides = box[1] - box[0]
     spread = positions.max(axis=0) - positions.min(axis=0)
-    spread = np.where(spread > 0, spread, sides)
-    ratio = sides / spread
-    if ratio.max() <= _WELL_SHAPED * ratio.min():
-        scale = np.full(2, sides.max())
-    else:
-        scale = np.sqrt(ratio) * (sides / np.sqrt(ratio)).max()
+    scale = np.full(2, sides.max())
+    if (spread > 0).all():  # an axis without spread has no say in the aspect ratio
+        ratio = sides / spread
+        if ratio.max() > _WELL_SHAPED * ratio.min():
+            scale = np.sqrt(ratio) * (sides / np.sqrt(ratio)).max()
     return Frame(box[0], scale)
 
 

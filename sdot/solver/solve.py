@@ -127,7 +127,10 @@ def _find_weights(
 def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Evaluation, int]:
     """The predicted weights or the Voronoi diagram if they are a fair start, else an entropic one."""
     diagrams = 0
-    for weights, smallest in ((predicted, _WARM_START), (np.zeros(len(problem.sites)), _FAIR_START)):
+    for weights, smallest in (
+        (predicted, _WARM_START),
+        (np.zeros(len(problem.sites)), _FAIR_START),
+    ):
         if weights is None:
             continue
         start = problem.evaluate(weights)

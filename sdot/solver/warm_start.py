@@ -37,9 +37,7 @@ class Memory:
         self._lock = Lock()
         self._solutions: OrderedDict[int, _Remembered] = OrderedDict()
 
-    def store(
-        self, positions: FloatArray, barycenters: FloatArray, potentials: FloatArray
-    ) -> None:
+    def store(self, positions: FloatArray, barycenters: FloatArray, potentials: FloatArray) -> None:
         """Remember a solution; the arrays are kept, not copied, and must not change."""
         with self._lock:
             self._solutions[len(positions)] = _Remembered(positions, barycenters, potentials)

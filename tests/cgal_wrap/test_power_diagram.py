@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sdot.cgal_wrap.cell_polygons import polygon_moments
-from sdot.cgal_wrap.power_diagram import hilbert_order, power_diagram
+from sdot.cgal_wrap.power_diagram import Triangulator, hilbert_order
 from support.exact import area, box_polygon, power_cell
 from support.problems import lattice, random_sites
 
 from sdot import PowerDiagram
-from sdot.power_diagram import DiagramArrays
+from sdot.power_diagram import DiagramArrays, DiagramBuilder
 
 UNIT = ((0.0, 0.0), (1.0, 1.0))
 UNIT_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -154,7 +154,7 @@ def test_order_of_insertion_does_not_change_the_cells(name: str) -> None:
     n = len(sites)
     expected = PowerDiagram(sites, weights, UNIT)
     for order in (np.arange(n), np.arange(n)[::-1], np.random.default_rng(0).permutation(n)):
-        arrays = DiagramArrays.build(sites, weights, order=order.astype(np.int32))
+        arrays = DiagramBuilder(sites, order.astype(np.int32)).build(weights)
         areas, centroids, _ = polygon_moments(*arrays.polygons(UNIT_CORNERS), 1)
         np.testing.assert_allclose(areas, expected.areas, atol=1e-13)
         np.testing.assert_allclose(centroids, expected.centroids, atol=1e-12)
@@ -193,13 +193,33 @@ def test_hilbert_order_is_a_permutation_that_moves_in_short_steps() -> None:
 
 def test_mismatched_lengths_are_refused() -> None:
     order, zeros = np.arange(3, dtype=np.int32), np.zeros(3)
-    for arguments in (
-        (random_sites(3), np.zeros(2), zeros, order),
-        (random_sites(3), zeros, np.zeros(2), order),
-        (random_sites(4), np.zeros(4), np.zeros(4), order),
-    ):
+    with pytest.raises(ValueError, match="same length"):
+        Triangulator(random_sites(4), order)
+    for weights, low_weights in ((np.zeros(2), zeros), (zeros, np.zeros(2))):
         with pytest.raises(ValueError, match="same length"):
-            power_diagram(*arguments)
+            Triangulator(random_sites(3), order).power_diagram(weights, low_weights, 1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_repair_by_flips_gives_the_diagram_built_from_scratch(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sites, order = rng.random((300, 2)), np.arange(300, dtype=np.int32)
+    repaired, rebuilt = Triangulator(sites, order), Triangulator(sites, order)
+    weights, low = np.zeros(300), np.zeros(300)
+    assert repaired.repaired_power_diagram(weights, low, 1) is None  # nothing to repair yet
+    repaired.power_diagram(weights, low, 1)
+    for size in (1e-5, 1e-4, 3e-4):
+        weights = weights + size * rng.standard_normal(300)
+        expected = rebuilt.power_diagram(weights, low, 1)
+        result = repaired.repaired_power_diagram(weights, low, 2)
+        if result is None:  # flips never reach a triangulation without one of the sites
+            assert size == 3e-4 or len(expected[3]) > 0
+            return
+        assert len(result[3]) == 0 == len(expected[3])
+        pairs = [np.sort(arrays[1], axis=1) for arrays in (result, expected)]
+        assert {tuple(p) for p in pairs[0]} == {tuple(p) for p in pairs[1]}
+        ordered = [arrays[0][np.lexsort(arrays[0].T)] for arrays in (result, expected)]
+        assert np.abs(ordered[0] - ordered[1]).max() <= 1e-9 * np.abs(ordered[1]).max()
 
 
 def test_the_same_sites_give_the_same_bits() -> None:
