@@ -1,5 +1,7 @@
 """Exact semi-discrete optimal transport in the plane, differentiable in JAX and PyTorch."""
 
+import logging
+
 from sdot.distance import distance
 from sdot.distributions.polynomial_grid import PolynomialGrid
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
@@ -7,6 +9,8 @@ from sdot.driver import driver
 from sdot.errors import ConvergenceError
 from sdot.plan import OtPlan, optimal_transport_plan
 from sdot.power_diagram import PowerDiagram
+
+logging.getLogger("sdot").addHandler(logging.NullHandler())  # silent unless the caller listens
 
 __version__ = "0.1.0"
 

@@ -11,9 +11,9 @@ from sdot.derivatives import position_gradient, weight_gradient
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import is_jax_tracer
-from sdot.plan import check_converged, check_pair, solve_numpy
+from sdot.plan import check_converged, check_options, check_pair, solve_numpy
 from sdot.solver.solve import Options
-from sdot.validation import FloatArray, check_iterations, check_tolerance
+from sdot.validation import FloatArray
 
 __all__ = ["distance"]
 
@@ -76,8 +76,7 @@ def distance(
     0.166667
     """
     diracs, density = check_pair(f, g)
-    iterations = check_iterations(max_iterations)
-    options = Options(check_tolerance(tol), iterations, warm_start=warm_start)
+    options = check_options(tol, max_iterations, warm_start)
     result = result_format(diracs.positions, diracs.weights, *density.arrays)
     arguments = [diracs.positions]
     if diracs.weights is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +15,19 @@ from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.errors import ConvergenceError
 from sdot.frameworks import is_jax_tracer
 from sdot.power_diagram import PowerDiagram
+from sdot.progress import ProgressLine
+from sdot.solver.newton import NewtonProgress
 from sdot.solver.solve import Options, Solution, Status, solve
 from sdot.validation import FloatArray, check_iterations, check_tolerance
 
-__all__ = ["OtPlan", "check_converged", "check_pair", "optimal_transport_plan", "solve_numpy"]
+__all__ = [
+    "OtPlan",
+    "check_converged",
+    "check_options",
+    "check_pair",
+    "optimal_transport_plan",
+    "solve_numpy",
+]
 
 _SAME_MASS = 1e-6  # relative; below it the Diracs are scaled to the density's mass
 
@@ -49,6 +59,16 @@ class OtPlan:
     def distance(self) -> Any:
         """W2^2, the squared distance (the dual value): a scalar."""
         return self._format.convert(self._solution.value)
+
+    @property
+    def error_bound(self) -> float:
+        """A rigorous upper bound on ``|distance - W2^2|``, before rounding to the caller's dtype.
+
+        By duality: ``distance`` is the dual value, a lower bound of W2^2 up to rounding, and by
+        concavity it misses at most the mass residual times half the range by which the potentials
+        can still differ. A smaller ``tol`` makes it smaller. (Derived on the mathematics page.)
+        """
+        return self._solution.error_bound
 
     @cached_property
     def barycenters(self) -> Any:
@@ -94,7 +114,14 @@ class OtPlan:
 
 
 def optimal_transport_plan(
-    f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 2000
+    f: Any,
+    g: Any,
+    *,
+    tol: float = 1e-8,
+    max_iterations: int = 2000,
+    warm_start: bool = False,
+    callback: Callable[[NewtonProgress], None] | None = None,
+    progress: bool = False,
 ) -> OtPlan:
     """Return the optimal transport plan between Diracs and a density.
 
@@ -106,6 +133,15 @@ def optimal_transport_plan(
         Greatest relative error of a cell mass at the solution, measured on the returned plan.
     max_iterations : int, optional
         Newton steps before giving up.
+    warm_start : bool, optional
+        Start from the last solution for the same density object and number of sites; see
+        `sdot.distance`.
+    callback : callable, optional
+        Called after every Newton step with an object that has ``iteration``, ``mass_error``,
+        ``smallest_mass`` (least cell mass relative to its target) and ``step_length``. What it
+        raises ends the solve.
+    progress : bool, optional
+        Keep a line on standard error up to date, once the solve has taken two seconds.
 
     Returns
     -------
@@ -128,10 +164,41 @@ def optimal_transport_plan(
             "outside of jit and grad, or use sdot.distance, which can be traced"
         )
     result = result_format(diracs.positions, diracs.weights, *density.arrays)
-    options = Options(check_tolerance(tol), check_iterations(max_iterations))
-    solution = solve_numpy(diracs, density, options)
+    options = check_options(tol, max_iterations, warm_start, callback)
+    if progress:
+        solution = _solve_with_progress(diracs, density, options)
+    else:
+        solution = solve_numpy(diracs, density, options)
     check_converged(solution, density, result)
     return OtPlan(solution.status, solution, density, result)
+
+
+def _solve_with_progress(diracs: SumOfDiracs, density: Density, options: Options) -> Solution:
+    line = ProgressLine()
+
+    def report(progress: NewtonProgress) -> None:
+        line(progress)
+        if options.callback is not None:
+            options.callback(progress)
+
+    try:
+        return solve_numpy(diracs, density, replace(options, callback=report))
+    finally:
+        line.close()
+
+
+def check_options(
+    tol: Any,
+    max_iterations: Any,
+    warm_start: Any,
+    callback: Callable[[NewtonProgress], None] | None = None,
+) -> Options:
+    """Return the options of a solve, checked."""
+    if not isinstance(warm_start, bool):
+        raise TypeError(f"warm_start: expected True or False, not {warm_start!r}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: expected a function of one argument, not {callback!r}")
+    return Options(check_tolerance(tol), check_iterations(max_iterations), callback, warm_start)
 
 
 def check_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:

@@ -141,6 +141,8 @@ def _next_share(
     short = second < smallest
     if not short.any():
         return 0.0
+    if smallest <= 0:  # the stage before has not converged
+        return left / 2
     gain = np.maximum(first[short] - second[short], 0.5 * smallest)
     needed = ((smallest - second[short]) / gain).max()
     return float(min(needed, left / 2))

@@ -103,7 +103,7 @@ class _Kernels:
     def log_sum(self, values: FloatArray) -> FloatArray:
         """Log of the sum over inputs of exp(values) times the kernel."""
         along_y = _log_sum_product(values, self._y.T)
-        return _log_sum_product(along_y.T, self._x.T).T
+        return np.asarray(_log_sum_product(along_y.T, self._x.T).T)
 
 
 def _log_sum_product(values: FloatArray, costs: FloatArray) -> FloatArray:
@@ -113,7 +113,7 @@ def _log_sum_product(values: FloatArray, costs: FloatArray) -> FloatArray:
     top[~np.isfinite(top)] = 0.0  # rows without any mass
     exponents -= top[:, None, :]
     sums = np.exp(exponents, out=exponents).sum(axis=1)
-    return _log(sums) + top
+    return np.asarray(_log(sums) + top)
 
 
 def _log(values: FloatArray) -> FloatArray:
@@ -127,7 +127,7 @@ def _binned_masses(
     width = np.where(high > low, high - low, 1.0)
     index = np.clip(((problem.sites - low) / width * bins).astype(np.intp), 0, bins - 1)
     flat = np.bincount(index[:, 0] * bins + index[:, 1], problem.masses, bins * bins)
-    return flat.reshape(bins, bins)
+    return np.asarray(flat.reshape(bins, bins), dtype=np.float64)
 
 
 def _soft_c_transform(

@@ -25,6 +25,9 @@ _SMALL_STEP = 2.0**-5
 # Relative residuals of the linear solves, far from the solution and close to it.
 _COARSEST_ACCURACY = 0.1
 _FINEST_ACCURACY = 1e-6
+# After a step shorter than this the system is solved again with at least that accuracy.
+_SHORT_STEP = 2.0**-4
+_CAREFUL_ACCURACY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,19 @@ def damped_newton(
             current.diagram.edge_sites, current.edge_weights, problem.residual(current), accuracy
         )
         step, following, trials = _longest_step(
-            problem, current, direction, floor, min(1, 4 * step), tol
+            problem, current, direction, floor, tol=tol, first=min(1, 4 * step)
         )
         diagrams += trials
+        if step < _SHORT_STEP and accuracy > _CAREFUL_ACCURACY:
+            # The linear residual may be small overall and yet push the smallest cells the wrong
+            # way, on to the floor: solve better and try again.
+            step, accuracy = 0.25, _CAREFUL_ACCURACY
+            continue
         if following is None:
             break
         accuracy = _linear_accuracy(problem, current, following, tol)
+        if step < _SHORT_STEP:
+            accuracy = min(accuracy, _CAREFUL_ACCURACY)
         current = following
         iteration += 1
         smallest = float((current.masses / problem.masses).min())
@@ -110,11 +120,12 @@ def _longest_step(
     current: Evaluation,
     direction: FloatArray,
     floor: float,
-    step: float,
+    *,
     tol: float,
+    first: float,
 ) -> tuple[float, Evaluation | None, int]:
     residual = _residual_norm(problem, current)
-    trials = 0
+    step, trials = first, 0
     while step >= _SHORTEST_STEP:
         trial = problem.moved(current, step * direction, rebuild=step < _SMALL_STEP)
         trials += 1

@@ -90,6 +90,7 @@ class Normalisation:
     """How a problem in well-scaled coordinates came from the caller's."""
 
     positions: FloatArray  # the caller's (n, 2)
+    support_box: FloatArray
     frame: Frame
     site_centre: FloatArray
     site_scale: float
@@ -145,7 +146,9 @@ def normalise(
     builder = DiagramBuilder(sorted_sites, np.arange(len(order), dtype=np.int32))
     problem = TransportProblem(sorted_sites, merged / merged.sum(), density.kernel(frame), builder)
     share = masses / merged[site_of]
-    return problem, Normalisation(positions, frame, centre, scale, site_of, share)
+    return problem, Normalisation(
+        positions, density.support_box, frame, centre, scale, site_of, share
+    )
 
 
 def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sdot.distributions.density import Density
+from sdot.solver.certificate import error_bound
 from sdot.solver.continuation import continued_newton
 from sdot.solver.initial_weights import entropic_weights
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
@@ -74,6 +75,7 @@ class Solution:
     cell_masses: FloatArray
     potentials: FloatArray
     status: Status
+    error_bound: float
 
 
 def solve(
@@ -125,7 +127,7 @@ def _find_weights(
 
 
 def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Evaluation, int]:
-    """The predicted weights or the Voronoi diagram if they are a fair start, else an entropic one."""
+    """The predicted weights or the Voronoi diagram if fair to start from, else entropic ones."""
     diagrams = 0
     for weights, smallest in (
         (predicted, _WARM_START),
@@ -186,7 +188,15 @@ def _solution(
     primal = total * float(spreads.sum() + (cell_masses * distances)[filled].sum())
     # Concave in the weights and maximal at the solution: its error is of second order in the
     # mass residual, while the primal cost of a plan with slightly wrong masses is of first.
-    dual = primal + float((masses - total * cell_masses) @ potentials)
+    residual = masses - total * cell_masses
     return Solution(
-        dual, primal, positions, masses, barycenters, total * cell_masses, potentials, status
+        value=primal + float(residual @ potentials),
+        primal_value=primal,
+        positions=positions,
+        masses=masses,
+        barycenters=barycenters,
+        cell_masses=total * cell_masses,
+        potentials=potentials,
+        status=status,
+        error_bound=error_bound(positions, potentials, residual, primal, normalisation.support_box),
     )

@@ -1,0 +1,38 @@
+"""A line of progress on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from sdot.solver.newton import NewtonProgress
+
+__all__ = ["ProgressLine"]
+
+_SILENT_SECONDS = 2.0
+
+
+class ProgressLine:
+    """A callback that keeps one line up to date, once a solve has taken two seconds."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._has_written = False
+
+    def __call__(self, progress: NewtonProgress) -> None:
+        """Show a Newton step."""
+        seconds = time.monotonic() - self._start
+        if seconds < _SILENT_SECONDS:
+            return
+        self._has_written = True
+        sys.stderr.write(
+            f"\rsdot: step {progress.iteration}, mass error {progress.mass_error:.1e}, "
+            f"smallest cell {progress.smallest_mass:.1e}, "
+            f"step length {progress.step_length:.2g}, {seconds:.0f} s   "
+        )
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """End the line, if there is one."""
+        if self._has_written:
+            sys.stderr.write("\n")
