@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import RectBivariateSpline
 
+from sdot.cgal_wrap.log_sum_exp import log_sum_product
+from sdot.driver import driver
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
@@ -97,23 +99,16 @@ class _Kernels:
     def transposed(self) -> _Kernels:
         """The same kernel from outputs to inputs."""
         result = object.__new__(_Kernels)
-        result._x, result._y = self._x.T, self._y.T
+        result._x = np.ascontiguousarray(self._x.T)
+        result._y = np.ascontiguousarray(self._y.T)
         return result
 
     def log_sum(self, values: FloatArray) -> FloatArray:
         """Log of the sum over inputs of exp(values) times the kernel."""
-        along_y = _log_sum_product(values, self._y.T)
-        return np.asarray(_log_sum_product(along_y.T, self._x.T).T)
-
-
-def _log_sum_product(values: FloatArray, costs: FloatArray) -> FloatArray:
-    """``out[i, k] = log sum_j exp(values[i, j] - costs[j, k])``."""
-    exponents = values[:, :, None] - costs[None, :, :]
-    top = exponents.max(axis=1)
-    top[~np.isfinite(top)] = 0.0  # rows without any mass
-    exponents -= top[:, None, :]
-    sums = np.exp(exponents, out=exponents).sum(axis=1)
-    return np.asarray(_log(sums) + top)
+        along_y = log_sum_product(np.ascontiguousarray(values), self._y, driver.threads)
+        return np.asarray(
+            log_sum_product(np.ascontiguousarray(along_y.T), self._x, driver.threads).T
+        )
 
 
 def _log(values: FloatArray) -> FloatArray:
