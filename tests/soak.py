@@ -12,6 +12,7 @@ defects: the exit code is 1. A ConvergenceError is counted and listed.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import queue
 import sys
@@ -19,64 +20,57 @@ import threading
 import time
 import traceback
 import warnings
-from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 from soak_checks import Centred, check, check_translation
 from soak_families import Problem, draw
+from soak_summary import DEFECTS, Outcome, print_summary
 
-from sdot import ConvergenceError, SumOfDiracs, driver, optimal_transport_plan
+from sdot import ConvergenceError, OtPlan, SumOfDiracs, driver, optimal_transport_plan
 
 TOL = 1e-8
 TRANSLATED = 10  # every so many problems are solved elsewhere too
-OUTCOMES = ("converged", "raised", "wrong", "crashed", "hung")
-DEFECTS = OUTCOMES[2:]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one problem went."""
-
-    kind: str
-    message: str = ""
-    iterations: int = 0
-    diagrams: int = 0
-    seconds: float = 0.0
-    verified: bool = False  # the masses, by polygons
 
 
 def run(problem: Problem) -> Outcome:
     """Solve and check one problem; exceptions other than ConvergenceError pass."""
     begin = time.perf_counter()
     try:
-        plan = optimal_transport_plan(
-            SumOfDiracs(problem.positions, problem.weights), problem.density(), tol=TOL
-        )
+        plan = _solve(problem, problem.positions)
+        seconds = time.perf_counter() - begin
+        complaint, verified = _check(problem, plan)
     except ConvergenceError as error:
         assert error.plan is not None
-        status = error.plan.status
         seconds = time.perf_counter() - begin
+        status = error.plan.status
         return Outcome("raised", str(error), status.iterations, status.diagrams, seconds)
-    seconds = time.perf_counter() - begin
+    kind = "wrong" if complaint else "converged"
+    status = plan.status
+    return Outcome(kind, complaint, status.iterations, status.diagrams, seconds, verified)
+
+
+def _solve(problem: Problem, positions: npt.NDArray[np.floating]) -> OtPlan:
+    return optimal_transport_plan(
+        SumOfDiracs(positions, problem.weights), problem.density(), tol=TOL
+    )
+
+
+def _check(problem: Problem, plan: OtPlan) -> tuple[str, bool]:
     positions = problem.positions.astype(np.float64)
     if problem.positions.dtype != np.float64:  # its results are rounded too far to be checked
         rounded = float(plan.distance)
-        plan = optimal_transport_plan(
-            SumOfDiracs(positions, problem.weights), problem.density(), tol=TOL
-        )
+        plan = _solve(problem, positions)
         if not abs(rounded - plan.distance) <= 1e-6 * plan.distance:
-            return Outcome("wrong", f"{rounded} in single, {plan.distance} in double precision")
+            return f"{rounded} in single, {plan.distance} in double precision", False
     complaint, verified = check(plan, positions, problem.weights, TOL)
     if not complaint and problem.seed % TRANSLATED == 0:
         centred = Centred.of(plan, positions, problem.weights, TOL)
         complaint = check_translation(centred, problem.seed)
-    kind = "wrong" if complaint else "converged"
-    status = plan.status
-    return Outcome(kind, complaint, status.iterations, status.diagrams, seconds, verified)
+    return complaint, verified
 
 
 def work(connection: Connection) -> None:
@@ -157,30 +151,6 @@ def run_all(seeds: range, processes: int, time_limit: float) -> dict[int, Outcom
     return outcomes
 
 
-def print_summary(outcomes: dict[int, Outcome]) -> None:
-    """One table per kind of family; every problem is in one row of each."""
-    rows: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
-    for seed, outcome in sorted(outcomes.items()):
-        rows["all", ""].append(outcome)
-        for kind, name in draw(seed).families.items():
-            rows[kind, name].append(outcome)
-    titles = (*OUTCOMES, "verified", "Newton steps", "diagrams", "seconds")
-    print("\n" + f"{'family':28}" + "".join(f"{title:>14}" for title in titles))
-    for (kind, name), members in sorted(rows.items()):
-        print(f"{kind + ' ' + name:28}" + "".join(f"{cell:>14}" for cell in _cells(members)))
-    print("(verified: masses by polygons too. Steps, diagrams, seconds: median / greatest)")
-
-
-def _cells(members: list[Outcome]) -> list[str]:
-    counts = [sum(outcome.kind == kind for outcome in members) for kind in OUTCOMES]
-    ended = [outcome for outcome in members if outcome.kind in ("converged", "raised")]
-    cells = [str(count) for count in (*counts, sum(outcome.verified for outcome in members))]
-    for name, form in (("iterations", "g"), ("diagrams", "g"), ("seconds", ".2g")):
-        values = [getattr(outcome, name) for outcome in ended] or [0]
-        cells.append(f"{median(values):{form}} / {max(values):{form}}")
-    return cells
-
-
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -189,6 +159,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="solve this problem only, in this process")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--time-limit", type=float, default=120.0, help="seconds per problem")
+    parser.add_argument("--output", type=Path, help="write all outcomes as JSON, to compare runs")
     options = parser.parse_args()
     if options.only is not None:
         warnings.simplefilter("error")
@@ -200,6 +171,9 @@ def main() -> int:
     seeds = range(options.first, options.first + options.count)
     outcomes = run_all(seeds, options.processes, options.time_limit)
     print_summary(outcomes)
+    if options.output is not None:
+        table = {seed: asdict(outcome) for seed, outcome in sorted(outcomes.items())}
+        options.output.write_text(json.dumps(table, indent=1) + "\n")
     return int(any(outcome.kind in DEFECTS for outcome in outcomes.values()))
 
 
