@@ -1,0 +1,63 @@
+"""The problems that are measured, and the targets that the project has set itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot import PolynomialGrid
+
+Array = npt.NDArray[np.float64]
+
+CASES = ("uniform", "gmm64", "gmm512", "photo")
+
+# Cold solve to a relative mass error of 1e-6, in triangulations of the same sites.
+RATIO_TARGETS = {
+    ("uniform", 10_000): 16,
+    ("uniform", 100_000): 14,
+    ("uniform", 1_000_000): 20,
+    ("gmm64", 10_000): 40,
+    ("gmm64", 100_000): 30,
+    ("gmm64", 1_000_000): 40,
+    ("gmm512", 10_000): 40,
+    ("gmm512", 100_000): 30,
+    ("gmm512", 1_000_000): 40,
+    ("photo", 10_000): 70,
+    ("photo", 100_000): 50,
+    ("photo", 1_000_000): 60,
+}
+LOOP_TARGET = 1.0  # seconds for the tutorial's 200 steps
+SMALL_TARGET = 1e-3  # seconds for ten sites
+MEMORY_TARGET = 1500.0  # bytes per site, at 1e6 sites
+GROWTH_TARGET = 2.0  # time per site at 1e6 over that at 1e4
+
+
+def sites(count: int) -> Array:
+    """Uniform random sites in the unit square."""
+    return np.random.default_rng(count).random((count, 2))
+
+
+def density(case: str) -> PolynomialGrid:
+    """A new density on the unit square."""
+    if case == "uniform":
+        return PolynomialGrid([[1.0]])
+    if case == "gmm64":
+        return PolynomialGrid(two_peaks(64))
+    if case == "gmm512":
+        return PolynomialGrid(two_peaks(512) + 1e-3)
+    return PolynomialGrid.from_image(_photograph(), invert=True, domain=((0, 0), (1, 1)))
+
+
+def two_peaks(pixels: int) -> Array:
+    """The tutorial's mixture, at pixel centres."""
+    centres = (np.arange(pixels) + 0.5) / pixels
+    x, y = np.meshgrid(centres, centres, indexing="ij")
+    first = np.exp(-50 * ((x - 0.3) ** 2 + (y - 0.3) ** 2))
+    return np.asarray(first + np.exp(-50 * ((x - 0.7) ** 2 + (y - 0.7) ** 2)))
+
+
+def _photograph() -> npt.NDArray[np.uint8]:
+    from matplotlib import cbook, image  # noqa: PLC0415  (only this case needs it)
+
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        return np.asarray(image.imread(file, format="jpg"))
