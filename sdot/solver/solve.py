@@ -11,6 +11,7 @@ import numpy as np
 
 from sdot.distributions.density import Density
 from sdot.solver.certificate import error_bound
+from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.continuation import continued_newton
 from sdot.solver.initial_weights import entropic_weights
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
@@ -27,6 +28,8 @@ _logger = logging.getLogger("sdot")
 _WARM_START = 0.05
 _FAIR_START = 1e-3
 _SOUND_START = 4e-3
+# Mass error to which clusters of sites are solved before the sites inside of them.
+_MERGED_TOLERANCE = 1e-2
 # A Newton iteration that stalls below this mass error has met rounding: no other way helps.
 _ROUNDING = 1e-6
 # Newton steps after which the quick ways are given up for the sure one.
@@ -113,17 +116,33 @@ def _find_weights(
         diagrams += result.diagrams
         return replace(result, iterations=iterations, diagrams=diagrams)
 
+    def is_final(result: NewtonResult) -> bool:
+        return result.reached(options.tol) or result.mass_error < _ROUNDING
+
     start, diagrams = _start(problem, predicted)
     smallest = float((start.masses / problem.masses).min())
-    if smallest >= _SOUND_START:
-        result = attempt(damped_newton, start, _PATIENCE)
-        if result.reached(options.tol) or result.mass_error < _ROUNDING:
-            return result
-    elif smallest > 0:
-        result = attempt(continued_newton, start.diagram, _PATIENCE)
-        if result.reached(options.tol) or result.mass_error < _ROUNDING:
-            return result
+    if smallest >= _SOUND_START and is_final(result := attempt(damped_newton, start, _PATIENCE)):
+        return result
+    clustered = _clustered_start(problem, options)
+    if clustered is not None and is_final(result := attempt(damped_newton, clustered, _PATIENCE)):
+        return result
+    if 0 < smallest < _SOUND_START and is_final(
+        result := attempt(continued_newton, start.diagram, _PATIENCE)
+    ):
+        return result
     return attempt(continued_newton, None, options.max_iterations)
+
+
+def _clustered_start(problem: TransportProblem, options: Options) -> Evaluation | None:
+    """A start that leaves no cell empty if the sites fall into clusters, else None."""
+    merged_options = replace(options, tol=max(options.tol, _MERGED_TOLERANCE), callback=None)
+    weights = clustered_weights(
+        problem, lambda merged: _find_weights(merged, None, merged_options).evaluation
+    )
+    if weights is None:
+        return None
+    start = problem.evaluate(weights)
+    return start if start.masses.min() > 0 else None
 
 
 def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Evaluation, int]:

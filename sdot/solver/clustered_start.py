@@ -1,0 +1,85 @@
+"""A start for sites of very unlike distances: clusters first, then the sites inside of them.
+
+Where the sites fall into clusters that are small against the distances between them (two swarms
+far apart, groups of almost coincident sites), a start that is good for the clusters is blind
+inside of them. So the clusters, each merged into one site, are solved first; then the sites of a
+cluster share its cell like the Voronoi cells of a copy of the cluster that is blown up to the
+size of the cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from sdot.power_diagram import DiagramArrays, DiagramBuilder
+from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.validation import FloatArray
+
+__all__ = ["clustered_weights"]
+
+# Clusters are parted by gaps this many times longer than those inside of them.
+_GAP = 50.0
+
+
+def clustered_weights(
+    problem: TransportProblem,
+    solve_merged: Callable[[TransportProblem], Evaluation],
+) -> FloatArray | None:
+    """Return weights (n,) for a start, or None if the sites have no clusters."""
+    cluster_of = _clusters(problem.builder.build(np.zeros(len(problem.sites))))
+    if cluster_of is None:
+        return None
+    merged = _merged(problem, cluster_of)
+    solution = solve_merged(merged)
+    moments = problem.kernel.moments(solution.diagram)
+    if not (moments.masses > 0).all():
+        return None
+    spreads = np.sqrt(moments.second_moments[:, [0, 2]].min(axis=1) / moments.masses)
+    offsets = problem.sites - merged.sites[cluster_of]
+    radii = np.zeros(len(merged.sites))
+    np.maximum.at(radii, cluster_of, np.hypot(*offsets.T))
+    shrink = np.divide(radii, spreads, out=np.zeros_like(radii), where=spreads > 0)[cluster_of]
+    centres = moments.centroids[cluster_of]
+    # In a cluster, with copies z = b + offset / k, the cells maximise x . z - |z|**2 / 2: times k
+    # and without what all its sites share, x . offset - b . offset - |offset|**2 / (2 k).
+    own = np.divide(
+        (offsets**2).sum(axis=1), 2 * shrink, out=np.zeros(len(offsets)), where=shrink > 0
+    )
+    heights = (centres * offsets).sum(axis=1) + own
+    potentials = (merged.sites**2).sum(axis=1) - solution.weights  # 2 psi of the cluster
+    return np.asarray((problem.sites**2).sum(axis=1) - potentials[cluster_of] - 2 * heights)
+
+
+def _clusters(voronoi: DiagramArrays) -> npt.NDArray[np.intp] | None:
+    """The cluster of each site (n,), by the first great gap between lengths of a spanning tree.
+
+    The minimum spanning tree is part of the Delaunay triangulation.
+    """
+    count = len(voronoi.positions)
+    i, j = voronoi.edge_sites.T
+    lengths = np.hypot(*(voronoi.positions[i] - voronoi.positions[j]).T)
+    tree = minimum_spanning_tree(sparse.csr_array((lengths, (i, j)), shape=(count, count)))
+    ordered = np.sort(tree.data)
+    gaps = np.flatnonzero(ordered[1:] > _GAP * ordered[:-1])
+    if len(gaps) == 0 or len(ordered) < count - 1:
+        return None
+    tree.data[tree.data > ordered[gaps[0]]] = 0.0
+    tree.eliminate_zeros()
+    _, labels = connected_components(tree, directed=False)
+    return np.asarray(labels, dtype=np.intp)
+
+
+def _merged(problem: TransportProblem, cluster_of: npt.NDArray[np.intp]) -> TransportProblem:
+    masses: FloatArray = np.bincount(cluster_of, problem.masses).astype(np.float64)
+    sites = np.stack(
+        [np.bincount(cluster_of, problem.masses * problem.sites[:, k]) / masses for k in range(2)],
+        axis=1,
+    )
+    builder = DiagramBuilder(sites, np.arange(len(sites), dtype=np.int32))
+    return replace(problem, sites=sites, masses=masses, builder=builder)
