@@ -27,7 +27,10 @@ _logger = logging.getLogger("sdot")
 # straight to the density from there.
 _WARM_START = 0.05
 _FAIR_START = 1e-3
-_SOUND_START = 4e-3
+_SOUND_START = 1e-3
+# Bins per side of an entropic start for up to so many sites.
+_BINS = ((60, 8), (1000, 16), (30_000, 32), (300_000, 64))
+_MOST_BINS = 128
 # Mass error to which clusters of sites are solved before the sites inside of them.
 _MERGED_TOLERANCE = 1e-2
 # A Newton iteration that stalls below this mass error has met rounding: no other way helps.
@@ -169,7 +172,7 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
 
 def _bins(count: int) -> int:
     """A finer start for more sites, at a cost in proportion to the rest of the solve."""
-    return 16 if count <= 1000 else 32 if count <= 30000 else 64
+    return next((bins for limit, bins in _BINS if count <= limit), _MOST_BINS)
 
 
 def _status(result: NewtonResult, options: Options) -> Status:
