@@ -12,7 +12,7 @@ import soak
 from soak_families import draw
 from support.problems import gmm_image, lattice
 
-from sdot import PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
+from sdot import ConvergenceError, PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
 
 FloatArray = npt.NDArray[np.float64]
 N = 64
@@ -77,11 +77,20 @@ SITES: dict[str, FloatArray] = {
 @pytest.mark.parametrize("sites", SITES)
 @pytest.mark.parametrize("density", DENSITIES)
 def test_converges_with_a_certificate(density: str, sites: str) -> None:
-    if (density, sites) == ("ring", "near 1e-12"):
-        pytest.xfail("pairs 1e-12 apart, of which an empty area parts the cell: raises")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plan = optimal_transport_plan(SumOfDiracs(SITES[sites]), PolynomialGrid(DENSITIES[density]))
+        try:
+            plan = optimal_transport_plan(
+                SumOfDiracs(SITES[sites]), PolynomialGrid(DENSITIES[density])
+            )
+        except ConvergenceError as error:
+            # Corners are rounded to 1e-16: between sites 1e-12 apart, where the density jumps by
+            # 1e12, that can be more than the tolerance. The plan then says how much.
+            assert (density, sites) == ("dynamic range 1e12", "near 1e-12")
+            assert error.plan is not None
+            assert error.plan.status.mass_error <= 1e-5
+            assert error.plan.error_bound <= 1e-4 * error.plan.distance
+            return
     assert plan.status.mass_error <= 1e-8
     np.testing.assert_allclose(plan.cell_masses, 1 / len(SITES[sites]), rtol=1.1e-8)
     assert 0 <= plan.error_bound <= 1e-7 * max(1.0, plan.distance)

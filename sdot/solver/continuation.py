@@ -19,9 +19,10 @@ import numpy as np
 from sdot.distributions.density import CellMoments, DensityKernel
 from sdot.distributions.polynomial_grid import GridDensityKernel
 from sdot.power_diagram import DiagramArrays
+from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.initial_weights import shrunk_sites_weights
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
-from sdot.solver.problem import TransportProblem
+from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.validation import FloatArray
 
 __all__ = ["continued_newton"]
@@ -31,6 +32,7 @@ _SMALLEST_CELL = 0.1  # at the start of a stage, relative to the cell's target
 _NEGLIGIBLE_SHARE = 1e-2  # of the density before, in units of the smallest site mass
 _SMALLEST_SHARE = 1e-2  # in units of the mass that the tolerance leaves open
 _STAGE_TOLERANCE = 0.3
+_MERGED_ITERATIONS = 100
 
 
 class MixedKernel:
@@ -73,7 +75,11 @@ def continued_newton(
     With a ``start`` only through the finest average, else through all of them.
     """
     iterations = diagrams = 0
-    diagram = problem.evaluate(shrunk_sites_weights(problem)).diagram if start is None else start
+    if start is None:
+        uniform_problem = replace(problem, kernel=_averaged_kernel(problem, 1))
+        diagram = problem.evaluate(_weights_for_uniform(uniform_problem)).diagram
+    else:
+        diagram = start
 
     def solve(kernel: DensityKernel, tol: float) -> NewtonResult:
         nonlocal iterations, diagrams, diagram
@@ -110,6 +116,19 @@ def continued_newton(
             return NewtonResult(result.evaluation, result.mass_error, iterations, diagrams)
         diagram = mixture_diagram
         solve(MixedKernel(uniform, problem.kernel, 1 - left), max(1e-3, tol))
+
+
+def _weights_for_uniform(problem: TransportProblem) -> FloatArray:
+    """Weights that leave no cell empty for a uniform density, cluster by cluster if need be."""
+
+    def solve_merged(merged: TransportProblem) -> Evaluation:
+        start = merged.evaluate(_weights_for_uniform(merged))
+        return damped_newton(
+            merged, start, _STAGE_TOLERANCE, _MERGED_ITERATIONS, lambda _: None
+        ).evaluation
+
+    weights = clustered_weights(problem, solve_merged)
+    return shrunk_sites_weights(problem) if weights is None else weights
 
 
 def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[DensityKernel]:
