@@ -28,7 +28,7 @@ from sdot.validation import FloatArray
 __all__ = ["entropic_weights", "shrunk_sites_weights"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
-_SWEEPS = 2  # at each of them
+_SWEEPS = 4  # at each of them
 _COARSEST_BINS = 8
 _NODES_PER_WIDTH = 12.0  # interpolation nodes per sqrt(epsilon)
 _INTERPOLATED_FROM = 2000  # sites; below, the transform is evaluated at each of them
