@@ -28,7 +28,8 @@ from sdot.validation import FloatArray
 __all__ = ["entropic_weights", "shrunk_sites_weights"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
-_SWEEPS = 4  # at each of them
+_SWEEPS, _MORE_SWEEPS = 4, 10  # at each of them, the more where Newton steps are dearer
+_MANY_BINS = 32
 _COARSEST_BINS = 8
 _NODES_PER_WIDTH = 12.0  # interpolation nodes per sqrt(epsilon)
 _INTERPOLATED_FROM = 2000  # sites; below, the transform is evaluated at each of them
@@ -60,6 +61,7 @@ def entropic_weights(
     site_low, site_high = problem.sites.min(axis=0), problem.sites.max(axis=0)
     width = float(max((high - low).max(), (site_high - site_low).max()))
     epsilon = width**2
+    sweeps = _SWEEPS if bins < _MANY_BINS else _MORE_SWEEPS
     count = min(bins, _COARSEST_BINS)
     site_axes = _Axes.over(site_low, site_high, count)
     on_sites = np.zeros((count, count))  # the potential on the sites' side
@@ -77,7 +79,7 @@ def entropic_weights(
             epsilon = max(last, epsilon * _COOLING)
             to_sites = _Kernels(site_axes, density_axes, epsilon)
             to_density = to_sites.transposed()
-            for _ in range(_SWEEPS):
+            for _ in range(sweeps):
                 on_sites = -epsilon * to_sites.log_sum(log_density + on_density / epsilon)
                 on_density = -epsilon * to_density.log_sum(log_sites + on_sites / epsilon)
         if count == bins:
