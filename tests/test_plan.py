@@ -7,7 +7,14 @@ import pytest
 from support.faces import Face
 from support.problems import gmm_image, lattice, random_image, random_sites, uniform
 
-from sdot import OtPlan, PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
+from sdot import (
+    ConvergenceError,
+    OtPlan,
+    PolynomialGrid,
+    SumOfDiracs,
+    distance,
+    optimal_transport_plan,
+)
 
 TIGHT = 1e-12
 
@@ -190,3 +197,24 @@ def test_the_status_reports_the_solve() -> None:
 def test_a_plan_is_immutable() -> None:
     with pytest.raises(AttributeError):
         _plan().status = None  # type: ignore[misc, assignment]
+
+
+def test_results_are_read_only() -> None:
+    plan = optimal_transport_plan(
+        SumOfDiracs(random_sites(10)), PolynomialGrid([[1.0]]), warm_start=True
+    )
+    for array in (plan.barycenters, plan.cell_masses, plan.potentials):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 7.0
+
+
+def test_a_failed_solve_hands_out_the_best_of_its_attempts() -> None:
+    diracs, density = SumOfDiracs(random_sites(200)), PolynomialGrid([[1.0]])
+    errors = []
+    for iterations in (0, 2, 3):
+        with pytest.raises(ConvergenceError) as failure:
+            optimal_transport_plan(diracs, density, max_iterations=iterations)
+        assert failure.value.plan is not None
+        errors.append(failure.value.plan.status.mass_error)
+    # Later attempts, without any steps left, start further from the solution.
+    assert errors[0] > errors[1] > errors[2]

@@ -16,7 +16,7 @@ from sdot.solver.continuation import continued_newton
 from sdot.solver.initial_weights import entropic_weights
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
-from sdot.validation import FloatArray
+from sdot.validation import FloatArray, freeze
 
 __all__ = ["Options", "Solution", "Status", "solve"]
 
@@ -110,6 +110,7 @@ def _find_weights(
             options.callback(progress)
 
     iterations = diagrams = 0
+    results: list[NewtonResult] = []
 
     def attempt(method: Callable[..., NewtonResult], start: Any, limit: int) -> NewtonResult:
         nonlocal iterations, diagrams
@@ -117,7 +118,8 @@ def _find_weights(
         result = method(problem, start, options.tol, limit, report)
         iterations += result.iterations
         diagrams += result.diagrams
-        return replace(result, iterations=iterations, diagrams=diagrams)
+        results.append(replace(result, iterations=iterations, diagrams=diagrams))
+        return results[-1]
 
     def is_final(result: NewtonResult) -> bool:
         return result.reached(options.tol) or result.mass_error < _ROUNDING
@@ -133,7 +135,9 @@ def _find_weights(
         result := attempt(continued_newton, start.diagram, _PATIENCE)
     ):
         return result
-    return attempt(continued_newton, None, options.max_iterations)
+    attempt(continued_newton, None, options.max_iterations)
+    best = min(results, key=lambda result: result.mass_error)
+    return replace(best, iterations=iterations, diagrams=diagrams)
 
 
 def _clustered_start(problem: TransportProblem, options: Options) -> Evaluation | None:
@@ -214,11 +218,11 @@ def _solution(
     return Solution(
         value=primal + float(residual @ potentials),
         primal_value=primal,
-        positions=positions,
-        masses=masses,
-        barycenters=barycenters,
-        cell_masses=total * cell_masses,
-        potentials=potentials,
+        positions=freeze(positions),
+        masses=freeze(masses),
+        barycenters=freeze(barycenters),
+        cell_masses=freeze(total * cell_masses),
+        potentials=freeze(potentials),
         status=status,
         error_bound=error_bound(positions, potentials, residual, primal, normalisation.support_box),
     )
