@@ -5,17 +5,48 @@ By the envelope theorem the derivative of W2^2 is that of the dual at fixed opti
 
     d W2^2 / d y_i = 2 m_i (y_i - b_i),    d W2^2 / d m_i = w_i + constant,
 
-with b_i the barycentre of cell i and w_i its potential.
+with b_i the barycentre of cell i and w_i its potential; and for a parameter t of the density rho,
+with phi the potential on the density's side,
+
+    d W2^2 / d t = integral of phi  d rho / d t.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
+from sdot.distributions.density import Density
+from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.solver.solve import Solution
 from sdot.validation import FloatArray
 
-__all__ = ["position_gradient", "weight_gradient"]
+__all__ = ["gradients"]
+
+
+def gradients(
+    diracs: SumOfDiracs, density: Density, solution: Solution, needed: Sequence[bool]
+) -> list[FloatArray | None]:
+    """Return dW2^2 with respect to ``(*diracs.arrays, *density.arrays)``, None where not needed."""
+    found: list[FloatArray | None] = list(_of_diracs(diracs, solution))
+    if any(needed[len(found) :]):
+        found += _of_density(density, solution)
+    else:
+        found += [None] * (len(needed) - len(found))
+    return [gradient if wanted else None for gradient, wanted in zip(found, needed, strict=True)]
+
+
+def _of_diracs(diracs: SumOfDiracs, solution: Solution) -> Iterator[FloatArray]:
+    yield position_gradient(solution)
+    if diracs.numpy_weights is not None:
+        yield weight_gradient(solution, diracs.numpy_weights)
+
+
+def _of_density(density: Density, solution: Solution) -> tuple[FloatArray, ...]:
+    normalisation = solution.normalisation
+    potential = normalisation.cell_potential(solution.potentials)
+    return density.pull_back(solution.diagram, normalisation.frame, potential)
 
 
 def position_gradient(solution: Solution) -> FloatArray:

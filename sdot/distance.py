@@ -6,13 +6,10 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from sdot.adapters.results import ResultFormat, result_format
-from sdot.derivatives import position_gradient, weight_gradient
-from sdot.distributions.density import Density
-from sdot.distributions.sum_of_diracs import SumOfDiracs
-from sdot.frameworks import is_jax_tracer
+from sdot.adapters.results import result_format
+from sdot.derivatives import gradients
+from sdot.frameworks import needs_derivative
 from sdot.plan import check_converged, check_options, check_pair, solve_numpy
-from sdot.solver.solve import Options
 from sdot.validation import FloatArray
 
 __all__ = ["distance"]
@@ -33,10 +30,10 @@ def distance(
     max_iterations : int, optional
         Newton steps before giving up.
     warm_start : bool, optional
-        Start from the last solution for the same density object and number of sites, as fits
-        an optimisation loop (on by default). The value then depends on earlier calls, but by
-        less than the tolerance: every solve ends with the same test. Switch it off for the same
-        bits whatever came before.
+        Start from the last solution for the same density object, or else the same Diracs
+        object, and number of sites, as fits an optimisation loop (on by default). The value then
+        depends on earlier calls, but by less than the tolerance: every solve ends with the same
+        test. Switch it off for the same bits whatever came before.
 
     Returns
     -------
@@ -55,16 +52,20 @@ def distance(
 
     Notes
     -----
-    Differentiable once in the positions and weights of the Diracs, by JAX (``grad``, ``jit``,
-    ``value_and_grad``, ``jvp``) and PyTorch (``backward``, ``torch.func``), at no further cost.
-    The gradient is that of the value returned,
+    Differentiable once in the positions and weights of the Diracs and in every array of the
+    density, by JAX (``grad``, ``jit``, ``value_and_grad``, ``jvp``) and PyTorch (``backward``,
+    ``torch.func``). Diracs and densities are JAX pytrees: they can be arguments of jitted
+    functions, and ``jax.grad(distance)(f, g)`` is a container like f. The gradient is that of the
+    value returned,
 
         d W2^2 / d y_i = 2 m_i (y_i - b_i),
 
     with b_i the barycentre of the cell of site i; without the factor 2, as often printed, it is
     the gradient of W2^2 / 2. So Lloyd's step ``y_i <- b_i`` is gradient descent with step
     ``1 / (2 m_i)``. With respect to weights u, normalised to masses ``M u / sum(u)``, it is
-    ``(w_i - mean w) M / sum(u)``, w the potentials.
+    ``(w_i - mean w) M / sum(u)``, w the potentials; with respect to a parameter t of the density
+    rho it is the integral of ``phi d rho / d t``, phi the potential on the density's side. No
+    linear system is solved for any of them.
 
     The cost is some ten power diagrams, O(n log n) each, and about as many sparse linear
     solves. Method: damped Newton on the dual (Kitagawa, Merigot and Thibert, 2019).
@@ -77,39 +78,35 @@ def distance(
     """
     diracs, density = check_pair(f, g)
     options = check_options(tol, max_iterations, warm_start)
-    result = result_format(diracs.positions, diracs.weights, *density.arrays)
-    arguments = [diracs.positions]
-    if diracs.weights is not None:
-        arguments.append(diracs.weights)
-    if result.framework == "numpy" or not _needs_derivatives(result, arguments):
+    leaves = (*diracs.arrays, *density.arrays)
+    result = result_format(*leaves)
+    moving = [k for k, leaf in enumerate(leaves) if needs_derivative(leaf)]
+    if not moving:
         solution = check_converged(solve_numpy(diracs, density, options), density, result)
         return result.convert(solution.value)
-    return _differentiable(diracs, density, options, result, arguments)
 
-
-def _needs_derivatives(result: ResultFormat, arguments: Sequence[Any]) -> bool:
-    if result.framework == "torch":
-        return True
-    return any(is_jax_tracer(argument) for argument in arguments)
-
-
-def _differentiable(
-    diracs: SumOfDiracs,
-    density: Density,
-    options: Options,
-    result: ResultFormat,
-    arguments: Sequence[Any],
-) -> Any:
     def value_and_gradients(
-        positions: FloatArray, weights: FloatArray | None = None
+        values: Sequence[FloatArray], needed: Sequence[bool]
     ) -> tuple[float, list[FloatArray]]:
-        values = SumOfDiracs(positions, weights, diracs.mass)
-        solution = check_converged(solve_numpy(values, density, options), density, result)
-        gradients = [position_gradient(solution)]
-        if values.numpy_weights is not None:
-            gradients.append(weight_gradient(solution, values.numpy_weights))
-        return solution.value, gradients
+        inputs = _replaced(leaves, moving, values)
+        count = len(diracs.arrays)
+        concrete = check_pair(
+            diracs.with_arrays(inputs[:count]), density.with_arrays(inputs[count:])
+        )
+        solution = check_converged(solve_numpy(*concrete, options), concrete[1], result)
+        wanted = _replaced([False] * len(leaves), moving, needed)
+        found = gradients(*concrete, solution, wanted)
+        return solution.value, [g for g in found if g is not None]
 
     adapter = importlib.import_module(f"sdot.adapters.{result.framework}")
-    last = result if result.framework == "torch" else result.dtype
-    return adapter.differentiable_distance(value_and_gradients, arguments, last)
+    value: Any = adapter.differentiable_distance(
+        value_and_gradients, [leaves[k] for k in moving], result
+    )
+    return value
+
+
+def _replaced(items: Sequence[Any], places: Sequence[int], values: Sequence[Any]) -> list[Any]:
+    result = list(items)
+    for place, value in zip(places, values, strict=True):
+        result[place] = value
+    return result

@@ -20,6 +20,7 @@ __all__ = [
     "framework_of",
     "has_no_values",
     "is_jax_tracer",
+    "needs_derivative",
     "to_numpy",
 ]
 
@@ -47,6 +48,16 @@ def has_no_values(array: Any) -> bool:
         torch = sys.modules["torch"]
         return bool(torch._C._functorch.is_functorch_wrapped_tensor(array))
     return is_jax_tracer(array)
+
+
+def needs_derivative(array: Any) -> bool:
+    """Tell whether a framework may ask for derivatives with respect to an array."""
+    if framework_of(array) != "torch":
+        return is_jax_tracer(array)
+    if array.requires_grad or has_no_values(array):
+        return True
+    forward_ad = sys.modules["torch"].autograd.forward_ad
+    return forward_ad.unpack_dual(array).tangent is not None
 
 
 def common_framework(*arrays: Any) -> Framework | None:

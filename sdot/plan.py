@@ -13,7 +13,6 @@ from sdot.adapters.results import ResultFormat, result_format
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.errors import ConvergenceError
-from sdot.frameworks import is_jax_tracer
 from sdot.power_diagram import PowerDiagram
 from sdot.progress import ProgressLine
 from sdot.solver.newton import NewtonProgress
@@ -102,9 +101,9 @@ class OtPlan:
 
     @cached_property
     def power_diagram(self) -> PowerDiagram:
-        """The cells, cut to the density's frame."""
-        box = self._density.box
-        return PowerDiagram(self._solution.positions, self._solution.potentials, box)
+        """The cells, cut to the density's domain if it has one."""
+        domain = self._density.domain
+        return PowerDiagram(self._solution.positions, self._solution.potentials, domain)
 
     def __repr__(self) -> str:
         return (
@@ -134,8 +133,7 @@ def optimal_transport_plan(
     max_iterations : int, optional
         Newton steps before giving up.
     warm_start : bool, optional
-        Start from the last solution for the same density object and number of sites; see
-        `sdot.distance`.
+        Start from the last solution with the same density or Diracs; see `sdot.distance`.
     callback : callable, optional
         Called after every Newton step with an object that has ``iteration``, ``mass_error``,
         ``smallest_mass`` (least cell mass relative to its target) and ``step_length``. What it
@@ -158,12 +156,12 @@ def optimal_transport_plan(
         If the tolerance was not reached; its ``plan`` is the best one found.
     """
     diracs, density = check_pair(f, g)
-    if is_jax_tracer(diracs.positions) or is_jax_tracer(diracs.weights):
+    if not (diracs.has_values and density.has_values):
         raise TypeError(
-            "optimal_transport_plan: expected concrete arrays, not arrays traced by JAX; call it "
-            "outside of jit and grad, or use sdot.distance, which can be traced"
+            "optimal_transport_plan: expected concrete arrays, not arrays traced by JAX or wrapped "
+            "by torch.func; call it outside of jit and grad, or use sdot.distance"
         )
-    result = result_format(diracs.positions, diracs.weights, *density.arrays)
+    result = result_format(*diracs.arrays, *density.arrays)
     options = check_options(tol, max_iterations, warm_start, callback)
     if progress:
         solution = _solve_with_progress(diracs, density, options)
@@ -210,7 +208,7 @@ def check_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
             "expected a SumOfDiracs and a density such as PolynomialGrid, "
             f"not {type(f).__name__} and {type(g).__name__}"
         )
-    if abs(f.mass - g.total_mass) > _SAME_MASS * g.total_mass:
+    if g.has_values and abs(f.mass - g.total_mass) > _SAME_MASS * g.total_mass:
         raise ValueError(
             "expected Diracs and a density of the same total mass, not "
             f"{f.mass:g} and {g.total_mass:g}; give both the same mass="
@@ -223,7 +221,8 @@ def solve_numpy(diracs: SumOfDiracs, density: Density, options: Options) -> Solu
     positions = diracs.numpy_positions
     weights = diracs.numpy_weights
     masses: FloatArray = np.ones(len(positions)) if weights is None else weights
-    return solve(positions, masses * (density.total_mass / masses.sum()), density, options)
+    masses = masses * (density.total_mass / masses.sum())
+    return solve(positions, masses, density, options, (density.memory, diracs.memory))
 
 
 def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:

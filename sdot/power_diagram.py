@@ -16,7 +16,13 @@ from sdot.validation import FloatArray, check_box, check_real_array, freeze
 
 IndexArray = npt.NDArray[np.int32]
 
-__all__ = ["DiagramArrays", "DiagramBuilder", "PowerDiagram"]
+__all__ = [
+    "DiagramArrays",
+    "DiagramBuilder",
+    "PowerDiagram",
+    "box_corners",
+    "check_convex_domain",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,8 +274,7 @@ def check_convex_domain(domain: Any) -> FloatArray:
             f"polygon, not an array of shape {corners.shape}"
         )
     if len(corners) == 2:
-        (x0, y0), (x1, y1) = check_box(corners)
-        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+        corners = box_corners(check_box(corners))
     sides = np.roll(corners, -1, axis=0) - corners
     turns = _turns(sides)
     total_turn = np.arctan2(turns, (sides * np.roll(sides, -1, axis=0)).sum(axis=1)).sum()
@@ -279,6 +284,12 @@ def check_convex_domain(domain: Any) -> FloatArray:
             "order; reorder the corners or take their convex hull"
         )
     return corners
+
+
+def box_corners(box: FloatArray) -> FloatArray:
+    """Return the corners (4, 2) of ``[[x_min, y_min], [x_max, y_max]]``, counter-clockwise."""
+    (x0, y0), (x1, y1) = box
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
 
 
 def _turns(sides: FloatArray) -> FloatArray:

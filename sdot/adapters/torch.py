@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -15,24 +14,18 @@ from sdot.validation import FloatArray
 
 __all__ = ["differentiable_distance"]
 
-# Maps NumPy arguments to the value and its gradient with respect to each of them.
-ValueAndGradients = Callable[..., tuple[float, Sequence[FloatArray]]]
+# Maps NumPy arguments, and which of them to differentiate, to the value and those gradients.
+ValueAndGradients = Callable[
+    [Sequence[FloatArray], Sequence[bool]], tuple[float, Sequence[FloatArray]]
+]
 
 
 def differentiable_distance(
-    value_and_gradients: ValueAndGradients, arguments: Sequence[Any], result: ResultFormat
+    value_and_gradients: ValueAndGradients, arguments: Sequence[torch.Tensor], result: ResultFormat
 ) -> torch.Tensor:
     """Return the distance as a scalar that autograd can differentiate once in every argument."""
-    tensors = [_as_tensor(argument, result) for argument in arguments]
-    output: torch.Tensor = _Distance.apply(value_and_gradients, result, *tensors)[0]
+    output: torch.Tensor = _Distance.apply(value_and_gradients, result, *arguments)[0]
     return output
-
-
-def _as_tensor(argument: Any, result: ResultFormat) -> torch.Tensor:
-    if isinstance(argument, torch.Tensor):
-        return argument.to(result.device)
-    # Not torch.as_tensor of a list: its default dtype would round the numbers.
-    return torch.from_numpy(np.array(argument, dtype=np.float64)).to(result.device)
 
 
 class _Distance(torch.autograd.Function):
@@ -43,7 +36,9 @@ class _Distance(torch.autograd.Function):
     def forward(
         value_and_gradients: ValueAndGradients, result: ResultFormat, *arguments: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
-        value, gradients = value_and_gradients(*(to_numpy(argument) for argument in arguments))
+        value, gradients = value_and_gradients(
+            [to_numpy(argument) for argument in arguments], [True] * len(arguments)
+        )
         kept = [
             torch.as_tensor(gradient, device=argument.device).to(_floating(argument, result))
             for gradient, argument in zip(gradients, arguments, strict=True)

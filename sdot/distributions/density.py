@@ -1,4 +1,4 @@
-"""What the solver asks of a density, whatever its kind.
+"""What the solver and the derivatives ask of a density, whatever its kind.
 
 To add a density, write one class with the methods of `Density` and one with those of
 `DensityKernel` (usually thin wrappers of a compiled kernel), and export the first.
@@ -6,17 +6,16 @@ To add a density, write one class with the methods of `Density` and one with tho
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from functools import cached_property
+from abc import abstractmethod
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from sdot.distributions.distribution import Distribution
 from sdot.power_diagram import DiagramArrays
-from sdot.solver.warm_start import Memory
 from sdot.validation import FloatArray
 
-__all__ = ["CellMoments", "Density", "DensityKernel", "Frame"]
+__all__ = ["CellMoments", "CellPotential", "Density", "DensityKernel", "Frame"]
 
 
 class Frame(NamedTuple):
@@ -38,12 +37,39 @@ class CellMoments(NamedTuple):
     second_moments: FloatArray  # (n, 3): xx, xy, yy about the centroid
 
 
+class CellPotential(NamedTuple):
+    """The Kantorovich potential on the density's side, in frame coordinates.
+
+    On the cell of site i it is ``sum_k metric_k (x_k - sites_ik)**2 - constants_i``.
+    """
+
+    metric: FloatArray  # (2,), the squared scales of the frame
+    sites: FloatArray  # (n, 2)
+    constants: FloatArray  # (n,)
+
+    def integral(self, moments: CellMoments) -> float:
+        """The integral of the potential against the density with these moments."""
+        filled = moments.masses > 0
+        gaps = moments.centroids[filled] - self.sites[filled]
+        heights = (gaps**2) @ self.metric - self.constants[filled]
+        spreads = moments.second_moments[:, [0, 2]] @ self.metric
+        return float(moments.masses[filled] @ heights + spreads.sum())
+
+    def recentred(self, moments: CellMoments) -> CellPotential:
+        """The same minus its mean over the density with these moments.
+
+        Its derivatives with respect to a density are those with the total mass held fixed.
+        """
+        mean = self.integral(moments) / float(moments.masses.sum())
+        return self._replace(constants=self.constants + mean)
+
+
 class DensityKernel(Protocol):
     """Integrals of a density scaled to mass one, in frame coordinates."""
 
     @property
     def box(self) -> FloatArray:
-        """``[[x_min, y_min], [x_max, y_max]]`` around the support."""
+        """``[[x_min, y_min], [x_max, y_max]]`` around all the mass, but for a negligible rest."""
 
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses (n,) and, per edge, the density's integral over twice the sites' distance."""
@@ -51,17 +77,15 @@ class DensityKernel(Protocol):
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
 
-    def coarsened(self, count: int) -> FloatArray:
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses (count, count) of the boxes of a uniform grid over ``box``; approximate."""
 
 
-class Density(ABC):
-    """A nonnegative density in the plane; immutable but for its memory of solutions."""
+class Density(Distribution):
+    """A nonnegative density in the plane; immutable but for its memory of solutions.
 
-    @cached_property
-    def memory(self) -> Memory:
-        """The last solutions for this density, for solves that start from them."""
-        return Memory()
+    Densities can be added, and multiplied by positive numbers.
+    """
 
     @property
     @abstractmethod
@@ -70,23 +94,43 @@ class Density(ABC):
 
     @property
     @abstractmethod
+    def domain(self) -> FloatArray | None:
+        """A convex polygon (k, 2), counter-clockwise, outside of which the density is zero.
+
+        Cells are cut to it; None for the whole plane.
+        """
+
+    @property
     def box(self) -> FloatArray:
-        """``[[x_min, y_min], [x_max, y_max]]``, the frame to which cells are cut."""
+        """``[[x_min, y_min], [x_max, y_max]]`` around the domain.
 
-    @property
-    @abstractmethod
-    def support_box(self) -> FloatArray:
-        """A box as small as is easily found outside of which the density is zero."""
-
-    @property
-    @abstractmethod
-    def arrays(self) -> tuple[Any, ...]:
-        """The caller's arrays, which decide the framework and dtype of results."""
+        Where that is the whole plane, around all but a thousandth of the mass.
+        """
+        if self.domain is None:
+            return self.essential_box(1e-3)
+        return np.array([self.domain.min(axis=0), self.domain.max(axis=0)])
 
     @abstractmethod
-    def evaluate(self, points: FloatArray) -> FloatArray:
+    def essential_box(self, tail: float) -> FloatArray:
+        """``[[x_min, y_min], [x_max, y_max]]`` with all of the mass but at most this share of it.
+
+        As small as is easily found.
+        """
+
+    @abstractmethod
+    def evaluate(self, points: Any) -> FloatArray:
         """Return the density (...) at points (..., 2), zero outside the support."""
 
     @abstractmethod
     def kernel(self, frame: Frame) -> DensityKernel:
         """Return the density's integrals in the coordinates of a frame, scaled to mass one."""
+
+    @abstractmethod
+    def pull_back(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+    ) -> tuple[FloatArray, ...]:
+        """Return the derivatives of the integral of a potential against the density.
+
+        One for each of `arrays`, of its shape: how the integral changes with the parameter
+        while the potential, given on the cells of a diagram in a frame, stays as it is.
+        """

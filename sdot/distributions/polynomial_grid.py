@@ -10,10 +10,16 @@ import numpy.typing as npt
 
 from sdot.cgal_wrap.polynomial_grid_integrals import GridKernel
 from sdot.distributions.bernstein import find_negative_pixel
-from sdot.distributions.density import CellMoments, Density, DensityKernel, Frame
+from sdot.distributions.density import (
+    CellMoments,
+    CellPotential,
+    Density,
+    DensityKernel,
+    Frame,
+)
 from sdot.driver import driver
-from sdot.frameworks import to_numpy
-from sdot.power_diagram import DiagramArrays
+from sdot.frameworks import common_framework, framework_of, to_numpy
+from sdot.power_diagram import DiagramArrays, box_corners
 from sdot.validation import FloatArray, check_box, check_mass, check_real_array, freeze
 
 __all__ = ["PolynomialGrid"]
@@ -31,9 +37,11 @@ class PolynomialGrid(Density):
         ``(nx, ny, (k + 1)**2)``: tensor-product polynomials of degree k per axis in
         pixel-local coordinates s, t in [0, 1]; the coefficient of ``s**p * t**q`` is
         ``values[i, j, p * (k + 1) + q]``.
-        NumPy, JAX or PyTorch; computations are in float64. The array is copied.
+        NumPy, JAX (traced too) or PyTorch; `distance` is differentiable with respect to them.
+        Computations are in float64.
     domain : array_like, optional
-        ``((x_min, y_min), (x_max, y_max))``, by default the unit square.
+        ``((x_min, y_min), (x_max, y_max))``, by default the unit square. `distance` is
+        differentiable with respect to a JAX array or tensor.
     knots : tuple of two array_like, optional
         Increasing grid lines ``(x_lines, y_lines)`` with nx + 1 and ny + 1 entries, in place
         of ``domain``, for pixels of unequal size.
@@ -50,7 +58,7 @@ class PolynomialGrid(Density):
     Raises
     ------
     TypeError
-        If an argument is not of real numbers, or ``values`` is being traced by JAX.
+        If an argument is not of real numbers.
     ValueError
         If shapes do not fit, an entry is NaN or infinite, knots are not increasing, the
         domain has no area, or the density is negative somewhere or zero everywhere.
@@ -69,19 +77,19 @@ class PolynomialGrid(Density):
         knots: Any = None,
         mass: float | None = 1,
     ) -> None:
-        _check_not_differentiated(values)
-        self.values = values
-        coefficients = check_coefficients(values)
-        self.x_lines, self.y_lines = _grid_lines(coefficients.shape[:2], domain, knots)
-        self._is_uniform = knots is None
-        mass = check_mass(mass)
-        total = self._integral(coefficients)
-        if not total > 0:
-            raise ValueError("values: expected a density with positive mass, not zero everywhere")
-        if mass is not None:
-            coefficients *= mass / total
-        self.coefficients = freeze(coefficients)
-        self._kernels: tuple[bytes, GridDensityKernel] | None = None
+        common_framework(values, domain)
+        is_parameter = framework_of(domain) in ("jax", "torch")
+        if is_parameter and knots is not None:
+            raise ValueError("knots: expected either domain or knots, not both; leave out one")
+        shape = _grid_shape(values)
+        self._parameters = {"values": values, "domain": domain if is_parameter else None}
+        self._options = {
+            "grid_lines": None if is_parameter else _grid_lines(shape, domain, knots),
+            "is_uniform": knots is None,
+            "mass": check_mass(mass),
+        }
+        if self.has_values:
+            self.coefficients, self.x_lines  # noqa: B018  (checks the values)
 
     @classmethod
     def from_image(
@@ -122,6 +130,40 @@ class PolynomialGrid(Density):
         return cls(levels[::-1].T, domain=domain, mass=mass)
 
     @property
+    def values(self) -> Any:
+        """The ``values`` argument as given."""
+        return self._parameters["values"]
+
+    @cached_property
+    def coefficients(self) -> FloatArray:
+        """Read-only coefficients (nx, ny, k + 1, k + 1), scaled to the mass asked for."""
+        coefficients = check_coefficients(self.values)
+        total = float(_pixel_masses(coefficients, self.x_lines, self.y_lines).sum())
+        if not total > 0:
+            raise ValueError("values: expected a density with positive mass, not zero everywhere")
+        mass = self._options["mass"]
+        if mass is not None:
+            coefficients *= mass / total
+        return freeze(coefficients)
+
+    @cached_property
+    def _lines(self) -> tuple[FloatArray, FloatArray]:
+        lines: tuple[FloatArray, FloatArray] | None = self._options["grid_lines"]
+        if lines is not None:
+            return lines
+        return _grid_lines(_grid_shape(self.values), self._parameters["domain"], None)
+
+    @property
+    def x_lines(self) -> FloatArray:
+        """Read-only grid lines across the first axis (nx + 1,)."""
+        return self._lines[0]
+
+    @property
+    def y_lines(self) -> FloatArray:
+        """Read-only grid lines across the second axis (ny + 1,)."""
+        return self._lines[1]
+
+    @property
     def degree(self) -> int:
         """The polynomial degree per axis."""
         return int(self.coefficients.shape[2]) - 1
@@ -132,9 +174,17 @@ class PolynomialGrid(Density):
         x, y = self.x_lines, self.y_lines
         return freeze(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
 
+    @property
+    def domain(self) -> FloatArray:
+        """The corners (4, 2) of the grid."""
+        return box_corners(self.box)
+
+    def essential_box(self, tail: float) -> FloatArray:
+        """Return the smallest box of whole pixels outside of which the density is zero."""
+        return self._support_box
+
     @cached_property
-    def support_box(self) -> FloatArray:
-        """The smallest box of whole pixels outside of which the density is zero."""
+    def _support_box(self) -> FloatArray:
         filled = (self.coefficients != 0).any(axis=(2, 3))
         sides = []
         for lines, used in ((self.x_lines, filled.any(axis=1)), (self.y_lines, filled.any(axis=0))):
@@ -145,12 +195,10 @@ class PolynomialGrid(Density):
     @cached_property
     def total_mass(self) -> float:
         """The integral of the density."""
-        return self._integral(self.coefficients)
-
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """The caller's array."""
-        return (self.values,)
+        mass: float | None = self._options["mass"]
+        if mass is not None:
+            return mass
+        return float(_pixel_masses(self.coefficients, self.x_lines, self.y_lines).sum())
 
     def __repr__(self) -> str:
         (x0, y0), (x1, y1) = self.box
@@ -197,22 +245,26 @@ class PolynomialGrid(Density):
     def kernel(self, frame: Frame) -> DensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         key = np.concatenate(frame).tobytes()
-        known = self._kernels
+        known: tuple[bytes, GridDensityKernel] | None = self.__dict__.get("_last_kernel")
         if known is not None and known[0] == key:
             return known[1]
         lines, used = [], []
         for k, grid_lines in enumerate((self.x_lines, self.y_lines)):
-            low, high = np.searchsorted(grid_lines, self.support_box[:, k])
+            low, high = np.searchsorted(grid_lines, self._support_box[:, k])
             lines.append((grid_lines[low : high + 1] - frame.origin[k]) / frame.scale[k])
             used.append(slice(low, high))
         scale = float(np.prod(frame.scale)) / self.total_mass
         coefficients = self.coefficients[used[0], used[1]] * scale
-        kernel = GridDensityKernel(lines[0], lines[1], coefficients, self._is_uniform)
-        self._kernels = (key, kernel)
+        x_lines, y_lines = lines
+        kernel = GridDensityKernel(x_lines, y_lines, coefficients, self._options["is_uniform"])
+        self.__dict__["_last_kernel"] = (key, kernel)
         return kernel
 
-    def _integral(self, coefficients: FloatArray) -> float:
-        return float(_pixel_masses(coefficients, self.x_lines, self.y_lines).sum())
+    def pull_back(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+    ) -> tuple[FloatArray, ...]:
+        """Return the derivatives with respect to the values, and the domain if it is an array."""
+        raise NotImplementedError
 
 
 class GridDensityKernel:
@@ -246,42 +298,38 @@ class GridDensityKernel:
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
-        (x0, y0), (x1, y1) = self.box
-        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
-        points, offsets = diagram.polygons(corners)
+        points, offsets = diagram.polygons(box_corners(self.box))
         return CellMoments(*self._kernel.cell_moments(points, offsets, driver.threads))
 
-    def coarsened(self, count: int) -> FloatArray:
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid, each pixel taken as constant."""
-        return np.asarray(
-            _overlaps(self.x_lines, count) @ self.pixel_masses @ _overlaps(self.y_lines, count).T
-        )
+        along_x = _overlaps(self.x_lines, box[:, 0], count)
+        return along_x @ self.pixel_masses @ _overlaps(self.y_lines, box[:, 1], count).T
 
 
-def _check_not_differentiated(values: Any) -> None:
-    if getattr(values, "requires_grad", False):
-        raise TypeError(
-            "values: expected an array without derivatives, not a tensor that requires grad; "
-            "pass values.detach()"
+def _grid_shape(values: Any) -> tuple[int, int]:
+    """Return (nx, ny) of an array that may have no values yet."""
+    shape = np.shape(values)
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise ValueError(
+            "values: expected shape (nx, ny) or (nx, ny, (k + 1)**2) without empty axes, "
+            f"not {tuple(shape)}"
         )
+    count = shape[2] if len(shape) == 3 else 1
+    if round(count**0.5) ** 2 != count:
+        raise ValueError(
+            "values: expected (k + 1)**2 coefficients per pixel (1, 4, 9, 16, 25, ...), "
+            f"not {count}"
+        )
+    return shape[0], shape[1]
 
 
 def check_coefficients(values: Any) -> FloatArray:
     """Return nonnegative polynomial coefficients (nx, ny, k + 1, k + 1)."""
     given = check_real_array(values, "values")
-    if given.ndim not in (2, 3) or given.size == 0:
-        raise ValueError(
-            "values: expected shape (nx, ny) or (nx, ny, (k + 1)**2) without empty axes, "
-            f"not {given.shape}"
-        )
-    count = given.shape[2] if given.ndim == 3 else 1
-    terms = round(count**0.5)
-    if terms**2 != count:
-        raise ValueError(
-            "values: expected (k + 1)**2 coefficients per pixel (1, 4, 9, 16, 25, ...), "
-            f"not {count}"
-        )
-    coefficients = given.reshape(*given.shape[:2], terms, terms)
+    shape = _grid_shape(given)
+    terms = round((given.size // (shape[0] * shape[1])) ** 0.5)
+    coefficients = given.reshape(*shape, terms, terms)
     negative = find_negative_pixel(coefficients)
     if negative is not None:
         raise ValueError(
@@ -345,9 +393,9 @@ def _pixel_coordinates(
     return pixel, (values - lines[pixel]) / (lines[pixel + 1] - lines[pixel])
 
 
-def _overlaps(lines: FloatArray, count: int) -> FloatArray:
+def _overlaps(lines: FloatArray, interval: FloatArray, count: int) -> FloatArray:
     """Return the share (count, pixels) of each pixel that lies in each of equal bins."""
-    bins = np.linspace(lines[0], lines[-1], count + 1)
+    bins = np.linspace(interval[0], interval[1], count + 1)
     low = np.maximum(bins[:-1, None], lines[None, :-1])
     high = np.minimum(bins[1:, None], lines[None, 1:])
     return np.asarray(np.maximum(high - low, 0.0) / np.diff(lines))

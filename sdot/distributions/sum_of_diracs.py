@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from sdot.frameworks import common_framework, has_no_values
+from sdot.distributions.distribution import Distribution
+from sdot.frameworks import common_framework
 from sdot.power_diagram import check_positions, check_weights
 from sdot.validation import FloatArray, check_mass, check_positive
 
 __all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
 
 
-class SumOfDiracs:
+class SumOfDiracs(Distribution):
     """Point masses ``sum_i m_i delta(y_i)`` in the plane.
 
     Parameters
@@ -40,16 +41,30 @@ class SumOfDiracs:
 
     def __init__(self, positions: Any, weights: Any = None, mass: float = 1) -> None:
         common_framework(positions, weights)
-        self.positions = positions
-        self.weights = weights
         total = check_mass(mass)
         if total is None:
             raise TypeError("mass: expected a positive number, not None")
-        self.mass = total
-        if has_no_values(positions) or has_no_values(weights):
-            self._check_traced()
-        else:
+        self._parameters = {"positions": positions, "weights": weights}
+        self._options = {"mass": total}
+        if self.has_values:
             self.numpy_positions, self.numpy_weights  # noqa: B018  (checks the values)
+        else:
+            self._check_traced()
+
+    @property
+    def positions(self) -> Any:
+        """The ``positions`` argument as given."""
+        return self._parameters["positions"]
+
+    @property
+    def weights(self) -> Any:
+        """The ``weights`` argument as given."""
+        return self._parameters["weights"]
+
+    @property
+    def mass(self) -> float:
+        """The total mass."""
+        return float(self._options["mass"])
 
     @cached_property
     def numpy_positions(self) -> FloatArray:

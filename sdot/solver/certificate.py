@@ -5,10 +5,10 @@ optimal, concavity gives
 
     W2^2 - G(w) <= sum_i r_i (w*_i - w_i) <= |r|_1 / 2 * (max_i - min_i)(w*_i - w_i),
 
-r the mass residual, which sums to zero. Every cell of the optimal diagram meets the support, so
-w*_j - w*_i >= |x - y_j|^2 - |x - y_i|^2 for some x there, and at most the greatest such
-difference for the other sign. Taken over the box around the support, where the differences are
-affine in x,
+r the mass residual, which sums to zero. Every cell of the optimal diagram meets a box outside of
+which lies less than the smallest of the sites' masses. So w*_j - w*_i is at least
+|x - y_j|^2 - |x - y_i|^2 for some x in the box, and at most the greatest such difference for the
+other sign. These are affine in x, so
 
     (max - min)(w* - w) <= max over corners x of (max_i - min_i)(|x - y_i|^2 - w_i).
 
@@ -37,7 +37,8 @@ def error_bound(
 ) -> float:
     """Return an upper bound on |dual value - W2^2|.
 
-    ``positions`` (n, 2), ``residual`` (n,) of masses, and ``box`` around the support; O(n).
+    ``positions`` (n, 2), ``residual`` (n,) of masses, and the ``box`` that every
+    optimal cell meets; O(n).
     """
     span = 0.0
     for corner in ((x, y) for x in box[:, 0] for y in box[:, 1]):

@@ -57,10 +57,10 @@ class MixedKernel:
         """Only the density itself is asked for moments."""
         raise NotImplementedError
 
-    def coarsened(self, count: int) -> FloatArray:
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid."""
         (a, first), (b, second) = self._parts
-        return a * first.coarsened(count) + b * second.coarsened(count)
+        return a * first.coarsened(box, count) + b * second.coarsened(box, count)
 
 
 def continued_newton(
@@ -138,8 +138,8 @@ def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[Density
 
 
 def _averaged_kernel(problem: TransportProblem, boxes: int) -> DensityKernel:
-    low, high = problem.kernel.box
-    heights = problem.kernel.coarsened(boxes) * (boxes**2 / np.prod(high - low))
+    low, high = box = problem.kernel.box
+    heights = problem.kernel.coarsened(box, boxes) * (boxes**2 / np.prod(high - low))
     x_lines, y_lines = (np.linspace(low[k], high[k], boxes + 1) for k in range(2))
     return GridDensityKernel(x_lines, y_lines, heights[:, :, None, None], True)
 

@@ -57,7 +57,7 @@ def entropic_weights(
     on a scale finer than sqrt(epsilon), and interpolation would hide sites. Time is
     O(bins**3 + n), or O(bins**3 + n bins**2) if exact.
     """
-    low, high = problem.kernel.box
+    low, high = box = problem.kernel.box
     site_low, site_high = problem.sites.min(axis=0), problem.sites.max(axis=0)
     width = float(max((high - low).max(), (site_high - site_low).max()))
     epsilon = width**2
@@ -71,7 +71,7 @@ def entropic_weights(
         density_axes = _Axes.over(low, high, count)
         values = log_sites + on_sites / epsilon
         on_density = -epsilon * _Kernels(density_axes, site_axes, epsilon).log_sum(values)
-        log_density = _log(problem.kernel.coarsened(count))
+        log_density = _log(problem.kernel.coarsened(box, count))
         site_axes = _Axes.over(site_low, site_high, count)
         log_sites = _log(_binned_masses(problem, site_low, site_high, count))
         last = final_epsilon * (width / count) ** 2

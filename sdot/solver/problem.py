@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.cgal_wrap.power_diagram import hilbert_order
-from sdot.distributions.density import CellMoments, Density, DensityKernel, Frame
+from sdot.distributions.density import (
+    CellMoments,
+    CellPotential,
+    Density,
+    DensityKernel,
+    Frame,
+)
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
 from sdot.validation import FloatArray
 
@@ -24,6 +30,8 @@ __all__ = ["Evaluation", "Normalisation", "TransportProblem", "normalise"]
 _WELL_SCALED = 4.0
 # Sides of sites and density may differ this much in aspect before the axes are balanced.
 _WELL_SHAPED = 8.0
+# The size of a density is that of a box with all but this share of its mass.
+_TAIL = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +98,7 @@ class Normalisation:
     """How a problem in well-scaled coordinates came from the caller's."""
 
     positions: FloatArray  # the caller's (n, 2)
-    support_box: FloatArray
+    met_box: FloatArray  # every optimal cell meets it
     frame: Frame
     site_centre: FloatArray
     site_scale: float
@@ -118,6 +126,17 @@ class Normalisation:
         weights[self.site_of] = (potentials - zero) * self.site_scale
         return weights
 
+    def cell_potential(self, potentials: FloatArray) -> CellPotential:
+        """The potential on the cells of the normalised sites, from those of the caller's sites."""
+        count = int(self.site_of.max()) + 1
+        representative = np.empty(count, dtype=np.intp)
+        representative[self.site_of] = np.arange(len(self.site_of))
+        return CellPotential(
+            self.frame.scale**2,
+            self.frame.apply(self.positions[representative]),
+            potentials[representative],
+        )
+
     def moments(self, moments: CellMoments) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Shares of cell masses (n,), centroids (n, 2), and spreads (n,) about the centroids."""
         a = self.frame.scale
@@ -133,8 +152,9 @@ def normalise(
     positions: FloatArray, masses: FloatArray, density: Density
 ) -> tuple[TransportProblem, Normalisation]:
     """Merge coincident sites, choose well-scaled coordinates, sort along a Hilbert curve."""
-    frame = _choose_frame(positions, density.support_box)
-    centre, scale = _choose_site_map(positions, frame, density.support_box)
+    core = density.essential_box(_TAIL)
+    frame = _choose_frame(positions, core)
+    centre, scale = _choose_site_map(positions, frame, core)
     sites = (positions - centre) * (scale * frame.scale)
     distinct, site_of = _merge_coincident(sites)
     order = hilbert_order(distinct)
@@ -146,9 +166,10 @@ def normalise(
     builder = DiagramBuilder(sorted_sites, np.arange(len(order), dtype=np.int32))
     problem = TransportProblem(sorted_sites, merged / merged.sum(), density.kernel(frame), builder)
     share = masses / merged[site_of]
-    return problem, Normalisation(
-        positions, density.support_box, frame, centre, scale, site_of, share
-    )
+    # Less than the mass of any site lies outside of it.
+    met_box = density.essential_box(0.5 * float(merged.min() / merged.sum()))
+    normalisation = Normalisation(positions, met_box, frame, centre, scale, site_of, share)
+    return problem, normalisation
 
 
 def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sdot.distributions.density import Density
+from sdot.power_diagram import DiagramArrays
 from sdot.solver.certificate import error_bound
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.continuation import continued_newton
 from sdot.solver.initial_weights import entropic_weights
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
+from sdot.solver.warm_start import Memory
 from sdot.validation import FloatArray, freeze
 
 __all__ = ["Options", "Solution", "Status", "solve"]
@@ -82,14 +84,28 @@ class Solution:
     potentials: FloatArray
     status: Status
     error_bound: float
+    diagram: DiagramArrays  # of the normalised sites
+    normalisation: Normalisation
+
+    @property
+    def total_mass(self) -> float:
+        """The mass transported."""
+        return float(self.masses.sum())
 
 
 def solve(
-    positions: FloatArray, masses: FloatArray, density: Density, options: Options
+    positions: FloatArray,
+    masses: FloatArray,
+    density: Density,
+    options: Options,
+    memories: Sequence[Memory] = (),
 ) -> Solution:
-    """Compute the optimal plan; ``masses`` must sum to the density's total mass."""
+    """Compute the optimal plan; ``masses`` must sum to the density's total mass.
+
+    With ``options.warm_start`` it starts from the first of the memories that has a solution.
+    """
     problem, normalisation = normalise(positions, masses, density)
-    predicted = density.memory.predict(positions) if options.warm_start else None
+    predicted = _predicted(positions, memories) if options.warm_start else None
     if predicted is not None:
         predicted = normalisation.normalised_weights(predicted)
     result = _find_weights(problem, predicted, options)
@@ -97,8 +113,14 @@ def solve(
     _logger.info("%d sites: %s", len(positions), status.message)
     solution = _solution(problem, normalisation, result.evaluation, masses, status)
     if options.warm_start and status.converged:
-        density.memory.store(positions, solution.barycenters, solution.potentials)
+        for memory in memories:
+            memory.store(positions, solution.barycenters, solution.potentials)
     return solution
+
+
+def _predicted(positions: FloatArray, memories: Sequence[Memory]) -> FloatArray | None:
+    found = (memory.predict(positions) for memory in memories)
+    return next((potentials for potentials in found if potentials is not None), None)
 
 
 def _find_weights(
@@ -224,5 +246,7 @@ def _solution(
         cell_masses=freeze(total * cell_masses),
         potentials=freeze(potentials),
         status=status,
-        error_bound=error_bound(positions, potentials, residual, primal, normalisation.support_box),
+        error_bound=error_bound(positions, potentials, residual, primal, normalisation.met_box),
+        diagram=evaluation.diagram,
+        normalisation=normalisation,
     )

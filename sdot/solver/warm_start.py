@@ -1,6 +1,7 @@
 """Reuse of the last solution for nearby sites, as in an optimisation loop.
 
-Every density remembers its last few solutions, one per number of sites. A new solve starts
+Every density and every sum of Diracs remembers its last few solutions, one per number of sites. A
+new solve starts
 from the remembered potentials, moved with their sites,
 
     w_i <- w_i + |b_i - y_i'|**2 - |b_i - y_i|**2,
@@ -31,7 +32,7 @@ class _Remembered:
 
 
 class Memory:
-    """The last solutions for one density; any number of threads may use it at once."""
+    """The last solutions for one distribution; any number of threads may use it at once."""
 
     def __init__(self) -> None:
         self._lock = Lock()

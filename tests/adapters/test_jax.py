@@ -150,14 +150,6 @@ def test_wrong_shapes_in_a_traced_function_raise() -> None:
         jax.jit(_cost)(jnp.ones((3, 2)), jnp.ones(4))
 
 
-def test_a_traced_density_is_refused() -> None:
-    def cost(image):  # type: ignore[no-untyped-def]
-        return distance(SumOfDiracs(SITES), PolynomialGrid(image))
-
-    with pytest.raises(TypeError, match="traced"):
-        jax.grad(cost)(jnp.asarray(random_image()))
-
-
 def test_plans_are_refused_in_traced_functions() -> None:
     with pytest.raises(TypeError, match=r"sdot\.distance"):
         jax.jit(lambda y: optimal_transport_plan(SumOfDiracs(y), DENSITY).distance)(

@@ -163,11 +163,6 @@ def test_a_tensor_of_density_values_makes_results_tensors() -> None:
     assert value.item() == distance(SumOfDiracs(SITES), PolynomialGrid(random_image()))
 
 
-def test_a_density_that_requires_grad_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"values.*detach"):
-        PolynomialGrid(_tensor(random_image()))
-
-
 def test_a_failure_raises() -> None:
     with pytest.raises(ConvergenceError, match="max_iterations") as caught:
         distance(SumOfDiracs(_tensor(SITES)), PolynomialGrid(gmm_image(16)), max_iterations=1)

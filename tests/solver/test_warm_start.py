@@ -18,7 +18,8 @@ def _solve(
     sites: np.ndarray, density: PolynomialGrid, is_warm: bool, tol: float = 1e-8
 ) -> Solution:
     n = len(sites)
-    return solve(sites, np.full(n, 1 / n), density, Options(tol=tol, warm_start=is_warm))
+    options = Options(tol=tol, warm_start=is_warm)
+    return solve(sites, np.full(n, 1 / n), density, options, [density.memory])
 
 
 def test_the_same_sites_again_take_no_step() -> None:

@@ -1,0 +1,76 @@
+"""Distributions as JAX pytrees: they pass through `jax.jit`, `jax.grad` and `jax.tree`.
+
+The parameters are the children; options are part of the structure, so that a change of one
+compiles anew. JAX fills structures with anything (tracers, None, gradients): nothing is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from jax.tree_util import GetAttrKey, register_pytree_with_keys
+
+from sdot.distributions.distribution import Distribution, array_or_none
+from sdot.solver.warm_start import Memory
+
+__all__ = ["register"]
+
+_registered: set[type[Distribution]] = set()
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class _Structure:
+    """The static part of a distribution, compared by value; its memory does not count."""
+
+    names: tuple[str, ...]
+    key: Any
+    options: Any = field(compare=False)
+    memory: Memory = field(compare=False)
+
+
+def register(kinds: Iterable[type[Distribution]]) -> None:
+    """Register the classes that are not yet known to JAX."""
+    for kind in kinds:
+        if kind not in _registered:
+            with _lock:
+                if kind not in _registered:
+                    _register(kind)
+                    _registered.add(kind)
+
+
+def _register(kind: type[Distribution]) -> None:
+    def flatten_with_keys(distribution: Distribution) -> tuple[list[Any], _Structure]:
+        children, structure = flatten(distribution)
+        keys = (GetAttrKey(name) for name in structure.names)
+        return list(zip(keys, children, strict=True)), structure
+
+    def flatten(distribution: Distribution) -> tuple[list[Any], _Structure]:
+        parameters, options = distribution.parameters, distribution.options
+        structure = _Structure(tuple(parameters), _key(options), options, distribution.memory)
+        return [_child(value) for value in parameters.values()], structure
+
+    def unflatten(structure: _Structure, children: Iterable[Any]) -> Distribution:
+        parameters = dict(zip(structure.names, children, strict=True))
+        return kind.assembled(parameters, structure.options, structure.memory)
+
+    register_pytree_with_keys(kind, flatten_with_keys, unflatten, flatten)
+
+
+def _child(value: Any) -> Any:
+    return value if isinstance(value, Distribution) else array_or_none(value)
+
+
+def _key(value: Any) -> Any:
+    """Return something hashable that is equal exactly if the options are."""
+    if isinstance(value, dict):
+        return tuple((name, _key(item)) for name, item in value.items())
+    if isinstance(value, tuple | list):
+        return tuple(_key(item) for item in value)
+    if isinstance(value, np.ndarray):
+        return value.shape, value.tobytes()
+    return value
