@@ -4,15 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "gauss_rules.hpp"
 #include "geometry.hpp"
 
 namespace sdot {
-
-// Nodes and weights of a Gauss-Legendre rule on [0, 1].
-struct GaussRule {
-    int count;
-    const double *nodes, *weights;
-};
 
 // Grid lines along one axis.
 struct GridAxis {

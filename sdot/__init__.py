@@ -5,6 +5,7 @@ import logging
 from sdot.distance import distance
 from sdot.distributions.polynomial_grid import PolynomialGrid
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
+from sdot.distributions.sum_of_gaussians import SumOfGaussians
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
 from sdot.plan import OtPlan, optimal_transport_plan
@@ -20,6 +21,7 @@ __all__ = [
     "PolynomialGrid",
     "PowerDiagram",
     "SumOfDiracs",
+    "SumOfGaussians",
     "SumOfWeightedDiracs",
     "distance",
     "driver",

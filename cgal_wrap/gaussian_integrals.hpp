@@ -1,0 +1,358 @@
+// Masses, moments, edge integrals and derivatives of a Gaussian mixture over power cells.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "diagram_edges.hpp"
+#include "gauss_rules.hpp"
+#include "gaussian_mixture.hpp"
+#include "gaussian_segments.hpp"
+#include "geometry.hpp"
+#include "moments.hpp"
+#include "parallel.hpp"
+
+namespace sdot {
+
+// Convex polygons, counter-clockwise, one after the other (see cell_polygons.pyx).
+struct Polygons {
+    std::size_t count;
+    const double* points;
+    const std::int64_t* offsets;
+
+    const Point* corners(std::size_t i) const {
+        return reinterpret_cast<const Point*>(points) + offsets[i];
+    }
+    std::size_t size(std::size_t i) const {
+        return static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
+    }
+};
+
+// Neighbouring polygons and edges look up the components near them together.
+constexpr std::size_t kBlock = 32;
+
+inline std::size_t blocks_of(std::size_t count) { return (count + kBlock - 1) / kBlock; }
+
+// Calls visit(i, component index, whitened polygon) for the components near each polygon of a
+// block, polygon by polygon.
+template <class Visit>
+void visit_block(const GaussianMixture& mixture, NearComponents& near, const Polygons& polygons,
+                 std::size_t block, const Visit& visit) {
+    const std::size_t begin = block * kBlock, end = std::min(polygons.count, begin + kBlock);
+    Box box;
+    for (std::int64_t k = polygons.offsets[begin]; k < polygons.offsets[end]; ++k)
+        box.include(reinterpret_cast<const Point*>(polygons.points)[k]);
+    if (polygons.offsets[begin] == polygons.offsets[end]) return;
+    const std::vector<std::size_t>& components = near.in(box);
+    WhitenedPolygon whitened;
+    for (std::size_t i = begin; i < end; ++i) {
+        if (polygons.size(i) < 3) continue;
+        for (const std::size_t c : components) {
+            whitened.assign(mixture[c], polygons.corners(i), polygons.size(i));
+            visit(i, c, whitened);
+        }
+    }
+}
+
+inline void polygon_masses(const GaussianMixture& mixture, const GaussRules& rules,
+                           const Polygons& polygons, int threads, double* masses) {
+    std::fill(masses, masses + polygons.count, 0.0);
+    parallel_for(blocks_of(polygons.count), threads, [&](std::size_t begin, std::size_t end) {
+        NearComponents near(mixture);
+        for (std::size_t block = begin; block < end; ++block)
+            visit_block(mixture, near, polygons, block,
+                        [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
+                            masses[i] += mixture[c].mass * whitened.mass(rules);
+                        });
+    }, 8);
+}
+
+// The part of the line inside a convex polygon; false if there is none.
+inline bool cut_to_polygon(const Line& line, const Polygon& domain, Point& from, Point& to) {
+    double begin = line.begin, end = line.end;
+    for (std::size_t k = 0; k < domain.size(); ++k) {
+        const Point corner = domain[k], side = domain[k + 1 < domain.size() ? k + 1 : 0] - corner;
+        const double inside = cross(side, line.origin - corner), slope = cross(side, line.direction);
+        if (slope == 0) {
+            if (inside < 0) return false;
+        } else if (slope > 0) {
+            begin = std::max(begin, -inside / slope);
+        } else {
+            end = std::min(end, -inside / slope);
+        }
+    }
+    if (!(begin < end)) return false;
+    from = line.at(begin);
+    to = line.at(end);
+    return true;
+}
+
+// edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e in the domain.
+inline void edge_weights(const GaussianMixture& mixture, const GaussRules& rules,
+                         const DiagramEdges& diagram, const Polygon& domain, int threads,
+                         double* weights) {
+    Box box;
+    for (Point corner : domain) box.include(corner);
+    const EdgeLines lines(diagram, box.low, box.high);
+    parallel_for(blocks_of(diagram.count), threads, [&](std::size_t begin, std::size_t end) {
+        NearComponents near(mixture);
+        Point from[kBlock], to[kBlock];
+        bool meets[kBlock];
+        for (std::size_t block = begin; block < end; ++block) {
+            const std::size_t first = block * kBlock;
+            const std::size_t count = std::min(kBlock, diagram.count - first);
+            Box around;
+            for (std::size_t k = 0; k < count; ++k) {
+                meets[k] = cut_to_polygon(lines.line(first + k), domain, from[k], to[k]);
+                if (!meets[k]) continue;
+                around.include(from[k]);
+                around.include(to[k]);
+            }
+            if (!(around.low.x <= around.high.x)) {
+                std::fill(weights + first, weights + first + count, 0.0);
+                continue;
+            }
+            const std::vector<std::size_t>& components = near.in(around);
+            for (std::size_t k = 0; k < count; ++k) {
+                double sum = 0;
+                for (const std::size_t c : components) {
+                    if (!meets[k]) break;
+                    const Gaussian& component = mixture[c];
+                    sum += component.height() * segment_integral(rules, component.whiten(from[k]),
+                                                                 component.whiten(to[k]));
+                }
+                const Point normal = diagram.bisector(first + k).normal;
+                const Point length = to[k] - from[k];
+                weights[first + k] =
+                    meets[k] ? sum * std::sqrt(dot(length, length) / dot(normal, normal)) / 2 : 0.0;
+            }
+        }
+    }, 8);
+}
+
+// Moments of order 0, 1, 2 of a component about its mean in whitened coordinates, from the sides
+// of a polygon. With g the density, z g = -grad g, so that
+//     integral of z g = - boundary integral of g n,
+//     integral of z z^T g = mass I - boundary integral of z n^T g.
+struct WhitenedMoments {
+    double mass = 0;
+    Point first{0, 0};
+    double xx = 0, xy = 0, yy = 0;
+
+    WhitenedMoments(const WhitenedPolygon& polygon, const GaussRules& rules)
+        : mass(polygon.mass(rules)), xx(mass), yy(mass) {
+        polygon.visit_sides(rules, [&](Point z, Point side, double weight) {
+            const double g = weight * std::exp(-0.5 * dot(z, z)) / kTwoPi;
+            const Point normal{g * side.y, -g * side.x};
+            first = first - normal;
+            xx -= z.x * normal.x;
+            xy -= 0.5 * (z.x * normal.y + z.y * normal.x);
+            yy -= z.y * normal.y;
+        });
+    }
+
+    RawMoments raw() const {
+        RawMoments result;
+        result.mass = mass;
+        result.first = first;
+        result.xx = xx;
+        result.xy = xy;
+        result.yy = yy;
+        return result;
+    }
+};
+
+inline Moments unwhitened(const Moments& moments, const Gaussian& component) {
+    const Triangular& a = component.factor;
+    const double m = component.mass;
+    return {m * moments.mass, component.unwhiten(moments.mean), m * a.xx * a.xx * moments.xx,
+            m * a.xx * (a.yx * moments.xx + a.yy * moments.xy),
+            m * (a.yx * a.yx * moments.xx + 2 * a.yx * a.yy * moments.xy + a.yy * a.yy * moments.yy)};
+}
+
+// Central moments of a component over a polygon. From the sides they lose digits in a polygon that
+// is much smaller than the component; there Gauss rules inside, with positive weights, lose none.
+class ComponentMoments {
+public:
+    explicit ComponentMoments(const GaussRules& rules) : rules_(rules) {}
+
+    Moments operator()(const Gaussian& component, const WhitenedPolygon& whitened,
+                       const Point* corners, std::size_t count) {
+        const double roughness = whitened.roughness();
+        if (whitened.diameter() > kSmall || roughness > kRoughestPiece)
+            return unwhitened(WhitenedMoments(whitened, rules_).raw().central(), component);
+        // One node more for the second moments and the Jacobian.
+        const GaussRule rule = rules_.with(nodes_needed(roughness) + 1);
+        polygon_.assign(corners, corners + count);
+        RawMoments sums;
+        sums.origin = polygon_[0];
+        polygon_nodes(polygon_, rule, [&](Point x, double weight) {
+            sums.add(x - polygon_[0], weight * component.density(x));
+        });
+        return sums.central();
+    }
+
+private:
+    // Diameter in standard deviations; from the sides, such a polygon's second moments have a
+    // relative error of 1e-14 / kSmall^3, and less in sums.
+    static constexpr double kSmall = 0.2;
+
+    const GaussRules& rules_;
+    Polygon polygon_;
+};
+
+inline void polygon_moments(const GaussianMixture& mixture, const GaussRules& rules,
+                            const Polygons& polygons, int threads, double* masses,
+                            double* centroids, double* second_moments) {
+    parallel_for(blocks_of(polygons.count), threads, [&](std::size_t begin, std::size_t end) {
+        NearComponents near(mixture);
+        ComponentMoments component_moments(rules);
+        Moments cells[kBlock];
+        for (std::size_t block = begin; block < end; ++block) {
+            const std::size_t first = block * kBlock;
+            std::fill(cells, cells + kBlock, Moments{});
+            visit_block(mixture, near, polygons, block,
+                        [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
+                            cells[i - first].merge(component_moments(
+                                mixture[c], whitened, polygons.corners(i), polygons.size(i)));
+                        });
+            for (std::size_t i = first; i < std::min(polygons.count, first + kBlock); ++i) {
+                const Moments& cell = cells[i - first];
+                const double undefined = std::numeric_limits<double>::quiet_NaN();
+                masses[i] = cell.mass;
+                centroids[2 * i] = cell.mass > 0 ? cell.mean.x : undefined;
+                centroids[2 * i + 1] = cell.mass > 0 ? cell.mean.y : undefined;
+                second_moments[3 * i] = cell.xx;
+                second_moments[3 * i + 1] = cell.xy;
+                second_moments[3 * i + 2] = cell.yy;
+            }
+        }
+    }, 4);
+}
+
+// phi(x) = sum_k metric_k (x_k - site_k)^2 - constant on each cell.
+struct CellPotential {
+    const double *metric, *sites, *constants;
+
+    Point gradient(std::size_t i, Point x) const {
+        return {2 * metric[0] * (x.x - sites[2 * i]), 2 * metric[1] * (x.y - sites[2 * i + 1])};
+    }
+    double operator()(std::size_t i, Point x) const {
+        const Point gap{x.x - sites[2 * i], x.y - sites[2 * i + 1]};
+        return metric[0] * gap.x * gap.x + metric[1] * gap.y * gap.y - constants[i];
+    }
+};
+
+// Derivatives of the integral of phi against one component with respect to its mass, its mean and
+// the entries xx, xy, yy of its covariance (a change of xy is one of both off-diagonal entries).
+struct ComponentDerivatives {
+    double mass = 0;
+    Point mean{0, 0};
+    double xx = 0, xy = 0, yy = 0;
+
+    void add(const ComponentDerivatives& other) {
+        mass += other.mass;
+        mean = mean + other.mean;
+        xx += other.xx;
+        xy += other.xy;
+        yy += other.yy;
+    }
+};
+
+// One cell's part. By parts, with N the component's density and S its covariance,
+//     d/dmean = integral of grad phi N                      - boundary integral of phi N n,
+//     d/dS    = 1/2 integral of grad phi (S^-1 (x - mean))^T N
+//                                    - 1/2 boundary integral of phi N n (S^-1 (x - mean))^T,
+// symmetrised (dN/dS is half the Hessian of N). phi is continuous, so between cells the boundary
+// integrals cancel: they count on the border of the domain only.
+class CellDerivatives {
+public:
+    CellDerivatives(const GaussRules& rules, const CellPotential& potential, bool has_border)
+        : rules_(rules), potential_(potential), has_border_(has_border) {}
+
+    ComponentDerivatives operator()(const Gaussian& component, const WhitenedPolygon& whitened,
+                                    std::size_t i) const {
+        const WhitenedMoments m(whitened, rules_);
+        const Triangular& a = component.factor;
+        const Triangular& w = component.whitening;
+        const double mass = component.mass;
+        const double gx = potential_.metric[0], gy = potential_.metric[1];
+        const Point gap{component.mean.x - potential_.sites[2 * i],
+                        component.mean.y - potential_.sites[2 * i + 1]};
+        // Integrals of x - mean, and of its products with itself and with z.
+        const Point first = a * m.first;
+        const Point x_z{a.xx * m.xx, a.xx * m.xy};                                 // x.x z
+        const Point y_z{a.yx * m.xx + a.yy * m.xy, a.yx * m.xy + a.yy * m.yy};     // x.y z
+        const double xx = a.xx * x_z.x, yy = a.yx * y_z.x + a.yy * y_z.y;
+        ComponentDerivatives result;
+        result.mass = gx * (xx + gap.x * (2 * first.x + gap.x * m.mass)) +
+                      gy * (yy + gap.y * (2 * first.y + gap.y * m.mass)) -
+                      potential_.constants[i] * m.mass;
+        result.mean = {2 * mass * gx * (first.x + gap.x * m.mass),
+                       2 * mass * gy * (first.y + gap.y * m.mass)};
+        // Rows: the integrals of grad phi_k z, then times S^-1 A = A^-T on the right.
+        const Point row_x = w.transposed_times(mass * gx * (x_z + gap.x * m.first));
+        const Point row_y = w.transposed_times(mass * gy * (y_z + gap.y * m.first));
+        result.xx = row_x.x;
+        result.xy = row_x.y + row_y.x;
+        result.yy = row_y.y;
+        if (has_border_) subtract_border(component, whitened, i, result);
+        return result;
+    }
+
+private:
+    void subtract_border(const Gaussian& component, const WhitenedPolygon& whitened, std::size_t i,
+                         ComponentDerivatives& result) const {
+        const double height = component.height();
+        whitened.visit_sides(rules_, [&](Point z, Point side, double weight) {
+            const Point x = component.unwhiten(z), along = component.factor * side;
+            const double flux =
+                weight * height * std::exp(-0.5 * dot(z, z)) * potential_(i, x);
+            const Point normal{flux * along.y, -flux * along.x};
+            const Point score = component.whitening.transposed_times(z);
+            result.mean = result.mean - normal;
+            result.xx -= 0.5 * normal.x * score.x;
+            result.xy -= 0.5 * (normal.x * score.y + normal.y * score.x);
+            result.yy -= 0.5 * normal.y * score.y;
+        });
+    }
+
+    const GaussRules& rules_;
+    const CellPotential& potential_;
+    bool has_border_;
+};
+
+// Sums over the cells, in an order that does not depend on the number of threads.
+inline std::vector<ComponentDerivatives> pull_back(const GaussianMixture& mixture,
+                                                   const GaussRules& rules,
+                                                   const Polygons& polygons,
+                                                   const CellPotential& potential, bool has_border,
+                                                   int threads) {
+    constexpr std::size_t kMostParts = 64;
+    const std::size_t blocks = blocks_of(polygons.count);
+    const std::size_t parts = std::min(blocks, kMostParts);
+    const CellDerivatives derivatives(rules, potential, has_border);
+    std::vector<std::vector<ComponentDerivatives>> sums(parts);
+    parallel_for(parts, threads, [&](std::size_t begin, std::size_t end) {
+        NearComponents near(mixture);
+        for (std::size_t part = begin; part < end; ++part) {
+            sums[part].resize(mixture.size());
+            for (std::size_t block = blocks * part / parts; block < blocks * (part + 1) / parts;
+                 ++block)
+                visit_block(mixture, near, polygons, block,
+                            [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
+                                sums[part][c].add(derivatives(mixture[c], whitened, i));
+                            });
+        }
+    }, 1);
+    std::vector<ComponentDerivatives> total(mixture.size());
+    for (const auto& part : sums)
+        for (std::size_t c = 0; c < total.size(); ++c) total[c].add(part[c]);
+    return total;
+}
+
+}  // namespace sdot

@@ -1,0 +1,207 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Integrals of a Gaussian mixture over power cells and their edges."""
+
+from libc.stdint cimport int32_t, int64_t
+from libcpp cimport bool as cpp_bool
+from libcpp.vector cimport vector
+
+import numpy as np
+
+cdef extern from "geometry.hpp" namespace "sdot" nogil:
+    cdef struct Point:
+        double x
+        double y
+
+    cdef struct WeightedSites:
+        size_t count
+        const double* positions
+        const double* weights
+        const double* low_weights
+
+cdef extern from "gauss_rules.hpp" namespace "sdot" nogil:
+    cdef struct GaussRules:
+        const double* nodes
+        const double* weights
+
+cdef extern from "diagram_edges.hpp" namespace "sdot" nogil:
+    cdef struct DiagramEdges:
+        WeightedSites sites
+        size_t count
+        const double* vertices
+        const int32_t* edge_sites
+        const int32_t* edge_vertices
+
+cdef extern from "gaussian_mixture.hpp" namespace "sdot" nogil:
+    cdef struct Triangular:
+        double xx
+        double yx
+        double yy
+
+    cdef struct Gaussian:
+        double mass
+        Point mean
+        Triangular factor
+        Triangular whitening
+
+cdef extern from "gaussian_segments.hpp" namespace "sdot" nogil:
+    cdef const int kMostNodes
+
+cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
+    cdef struct Polygons:
+        size_t count
+        const double* points
+        const int64_t* offsets
+
+    cdef struct CellPotential:
+        const double* metric
+        const double* sites
+        const double* constants
+
+    cdef struct ComponentDerivatives:
+        double mass
+        Point mean
+        double xx
+        double xy
+        double yy
+
+    void c_polygon_masses "sdot::polygon_masses"(
+        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, double*) except +
+    void c_edge_weights "sdot::edge_weights"(
+        const vector[Gaussian]&, const GaussRules&, const DiagramEdges&, const vector[Point]&, int,
+        double*) except +
+    void c_polygon_moments "sdot::polygon_moments"(
+        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, double*, double*,
+        double*) except +
+    vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
+        const vector[Gaussian]&, const GaussRules&, const Polygons&, const CellPotential&,
+        cpp_bool, int) except +
+
+
+cdef class MixtureKernel:
+    """A mixture of k Gaussians; immutable, so any number of threads may share it.
+
+    ``factors`` (k, 3) are the entries xx, yx, yy of the Cholesky factors of the covariances.
+    """
+
+    cdef vector[Gaussian] mixture
+    cdef GaussRules rules
+    cdef object arrays  # keeps alive what `rules` points to
+
+    def __init__(
+        self,
+        const double[::1] masses,
+        const double[:, ::1] means,
+        const double[:, ::1] factors,
+    ):
+        cdef Gaussian component
+        cdef Py_ssize_t c
+        for c in range(masses.shape[0]):
+            component.mass = masses[c]
+            component.mean = Point(means[c, 0], means[c, 1])
+            component.factor = Triangular(factors[c, 0], factors[c, 1], factors[c, 2])
+            component.whitening = Triangular(
+                1 / factors[c, 0], -factors[c, 1] / (factors[c, 0] * factors[c, 2]),
+                1 / factors[c, 2])
+            self.mixture.push_back(component)
+        rules = [np.polynomial.legendre.leggauss(m) for m in range(1, kMostNodes + 1)]
+        nodes = np.concatenate([0.5 * (rule[0] + 1) for rule in rules])
+        weights = np.concatenate([0.5 * rule[1] for rule in rules])
+        cdef const double[::1] nodes_view = nodes
+        cdef const double[::1] weights_view = weights
+        self.rules = GaussRules(&nodes_view[0], &weights_view[0])
+        self.arrays = (nodes, weights)
+
+    def polygon_masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,) of convex polygons."""
+        cdef Polygons polygons = polygons_of(points, offsets)
+        masses = np.empty(polygons.count)
+        cdef double[::1] view = masses
+        if polygons.count:
+            with nogil:
+                c_polygon_masses(self.mixture, self.rules, polygons, threads, &view[0])
+        return masses
+
+    def edge_weights(
+        self,
+        const double[:, ::1] positions,
+        const double[::1] weights,
+        const double[::1] low_weights,
+        const double[:, ::1] vertices,
+        const int32_t[:, ::1] edge_sites,
+        const int32_t[:, ::1] edge_vertices,
+        const double[:, ::1] domain,
+        int threads,
+    ):
+        """The integral of the density along each edge inside a convex polygon, divided by twice
+        the distance of its two sites (e,)."""
+        cdef DiagramEdges diagram
+        diagram.sites = WeightedSites(
+            positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
+        diagram.count = edge_sites.shape[0]
+        diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
+        diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
+        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.count else NULL
+        cdef vector[Point] corners
+        cdef Py_ssize_t k
+        for k in range(domain.shape[0]):
+            corners.push_back(Point(domain[k, 0], domain[k, 1]))
+        result = np.empty(diagram.count)
+        cdef double[::1] view = result
+        if diagram.count:
+            with nogil:
+                c_edge_weights(self.mixture, self.rules, diagram, corners, threads, &view[0])
+        return result
+
+    def polygon_moments(
+        self, const double[:, ::1] points, const int64_t[::1] offsets, int threads
+    ):
+        """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
+        xx, xy, yy (n, 3) over convex polygons."""
+        cdef Polygons polygons = polygons_of(points, offsets)
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef double[::1] masses_view = masses
+        cdef double[:, ::1] centroids_view = centroids
+        cdef double[:, ::1] second_view = second_moments
+        if polygons.count:
+            with nogil:
+                c_polygon_moments(
+                    self.mixture, self.rules, polygons, threads, &masses_view[0],
+                    &centroids_view[0, 0], &second_view[0, 0])
+        return masses, centroids, second_moments
+
+    def pull_back(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        const double[::1] metric,
+        const double[:, ::1] sites,
+        const double[::1] constants,
+        bint has_border,
+        int threads,
+    ):
+        """Derivatives of the integral of a potential with respect to the masses (k,), the means
+        (k, 2) and the entries xx, xy, yy of the covariances (k, 3).
+
+        ``has_border``: whether the polygons do not fill the plane.
+        """
+        cdef Polygons polygons = polygons_of(points, offsets)
+        cdef CellPotential potential
+        potential.metric, potential.sites = &metric[0], &sites[0, 0]
+        potential.constants = &constants[0]
+        cdef vector[ComponentDerivatives] found
+        with nogil:
+            found = c_pull_back(
+                self.mixture, self.rules, polygons, potential, has_border, threads)
+        result = np.array([(d.mass, d.mean.x, d.mean.y, d.xx, d.xy, d.yy) for d in found])
+        return result[:, 0], result[:, 1:3], result[:, 3:]
+
+
+cdef Polygons polygons_of(const double[:, ::1] points, const int64_t[::1] offsets) except *:
+    cdef Polygons polygons
+    polygons.count = offsets.shape[0] - 1
+    polygons.points = &points[0, 0] if points.shape[0] else NULL
+    polygons.offsets = &offsets[0]
+    return polygons

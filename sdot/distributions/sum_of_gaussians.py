@@ -1,0 +1,380 @@
+"""Mixtures of Gaussian densities, on the whole plane or a convex part of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from sdot.cgal_wrap.gaussian_mixture_integrals import MixtureKernel
+from sdot.distributions.density import CellMoments, CellPotential, Density, Frame
+from sdot.driver import driver
+from sdot.frameworks import common_framework
+from sdot.power_diagram import DiagramArrays, box_corners, check_convex_domain
+from sdot.validation import FloatArray, check_mass, check_positive, check_real_array, freeze
+
+__all__ = ["SumOfGaussians"]
+
+# Beyond so many standard deviations the density is zero in doubles.
+_UNDERFLOW = 39.0
+# Share of the mass that lies outside of the box in which a solve starts.
+_START_TAIL = 1e-8
+# Off-diagonal entries may differ by so much, relative to the variances: rounding in float32.
+_ASYMMETRY = 1e-5
+
+
+class SumOfGaussians(Density):
+    """A mixture ``sum_c m_c N(mu_c, S_c)`` of Gaussian densities with any covariances.
+
+    It fills the whole plane: cells are unbounded, and nothing is cut off.
+
+    Parameters
+    ----------
+    means : array_like, (k, 2)
+        The means mu_c, NumPy, JAX (traced too) or PyTorch, as are the next two.
+    covs : array_like
+        The covariances S_c: (k,) variances of isotropic components, (k, 2) variances along the
+        axes, or (k, 2, 2) symmetric positive definite matrices.
+    weights : array_like, (k,), optional
+        Positive relative masses, all equal by default: ``m_c = mass * weights_c / sum(weights)``.
+    mass : float, optional
+        The total mass, 1 by default.
+    domain : array_like, optional
+        ``((x_min, y_min), (x_max, y_max))`` or the corners (j, 2) of a convex polygon,
+        counter-clockwise: the mixture is restricted to it, exactly, and scaled to ``mass``.
+
+    Attributes
+    ----------
+    means, covs, weights : the arguments as given; ``weights`` may be None.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of real numbers, or JAX and PyTorch arrays are mixed.
+    ValueError
+        If shapes do not fit, an entry is NaN or infinite, a weight is not positive, a covariance
+        is not symmetric positive definite, or the domain has none of the mass. Of arrays that
+        are being traced only shapes can be checked.
+
+    Notes
+    -----
+    `sdot.distance` is differentiable in ``means``, ``covs`` (for matrices the gradient is
+    symmetric) and ``weights``. Integrals over cells are exact to rounding; a solve costs
+    O(n) per component that is near, and components far from a cell cost nothing there.
+
+    Examples
+    --------
+    >>> from sdot import SumOfDiracs, SumOfGaussians, distance
+    >>> mixture = SumOfGaussians(means=[[0.0, 0.0]], covs=[[1.0, 4.0]])
+    >>> print(f"{distance(SumOfDiracs([[3.0, 0.0]]), mixture):.6f}")  # 3^2 + 1 + 4
+    14.000000
+    """
+
+    def __init__(
+        self, means: Any, covs: Any, weights: Any = None, mass: float = 1, domain: Any = None
+    ) -> None:
+        common_framework(means, covs, weights)
+        total = check_mass(mass)
+        if total is None:
+            raise TypeError("mass: expected a positive number, not None")
+        _check_shapes(means, covs, weights)
+        self._parameters = {"means": means, "covs": covs, "weights": weights}
+        self._options = {
+            "mass": total,
+            "domain": None if domain is None else freeze(check_convex_domain(domain)),
+        }
+        if self.has_values:
+            self._masses, self._factors  # noqa: B018  (checks the values)
+
+    @property
+    def means(self) -> Any:
+        """The ``means`` argument as given."""
+        return self._parameters["means"]
+
+    @property
+    def covs(self) -> Any:
+        """The ``covs`` argument as given."""
+        return self._parameters["covs"]
+
+    @property
+    def weights(self) -> Any:
+        """The ``weights`` argument as given."""
+        return self._parameters["weights"]
+
+    def __len__(self) -> int:
+        return int(np.shape(self.means)[0])
+
+    def __repr__(self) -> str:
+        where = "the plane" if self.domain is None else f"a polygon of {len(self.domain)} corners"
+        return f"SumOfGaussians({len(self)} components on {where}, mass {self.total_mass:g})"
+
+    @property
+    def total_mass(self) -> float:
+        """The integral of the density."""
+        return float(self._options["mass"])
+
+    @property
+    def domain(self) -> FloatArray | None:
+        """The corners (j, 2) of the domain; None for the whole plane."""
+        domain: FloatArray | None = self._options["domain"]
+        return domain
+
+    @cached_property
+    def _means(self) -> FloatArray:
+        return freeze(check_real_array(self.means, "means"))
+
+    @cached_property
+    def _covariances(self) -> FloatArray:
+        """Full matrices (k, 2, 2)."""
+        given = check_real_array(self.covs, "covs")
+        if given.ndim == 1:
+            return given[:, None, None] * np.eye(2)
+        if given.ndim == 2:
+            return given[:, :, None] * np.eye(2)
+        return 0.5 * (given + given.transpose(0, 2, 1))
+
+    @cached_property
+    def _factors(self) -> FloatArray:
+        """Entries xx, yx, yy (k, 3) of the Cholesky factors."""
+        check_covariances(check_real_array(self.covs, "covs"))
+        return cholesky_factors(self._covariances)
+
+    @cached_property
+    def _shares(self) -> FloatArray:
+        """Weights (k,) that sum to one."""
+        if self.weights is None:
+            return np.full(len(self), 1 / len(self))
+        weights = check_real_array(self.weights, "weights")
+        check_positive(weights, "weights")
+        return weights / weights.sum()
+
+    @cached_property
+    def _share_inside(self) -> float:
+        """The share of the mixture that lies in the domain."""
+        if self.domain is None:
+            return 1.0
+        kernel = MixtureKernel(self._shares, self._means, self._factors)
+        offsets = np.array([0, len(self.domain)])
+        share = float(kernel.polygon_masses(self.domain, offsets, 1)[0])
+        if not share > np.finfo(float).tiny:
+            raise ValueError(
+                "domain: expected one in which the mixture has mass; all its components are too "
+                "far away"
+            )
+        return share
+
+    @cached_property
+    def _masses(self) -> FloatArray:
+        """Masses (k,) of the components on the whole plane."""
+        return freeze(self._shares * (self.total_mass / self._share_inside))
+
+    def essential_box(self, tail: float) -> FloatArray:
+        """Return a box around the components, without light ones that are part of the tail."""
+        allowed = max(tail, 0.0) * self._share_inside
+        order = np.argsort(self._shares)
+        is_kept = np.ones(len(self), dtype=bool)
+        is_kept[order[np.cumsum(self._shares[order]) <= 0.5 * allowed]] = False
+        # Half of the tail, in equal shares left, right, below and above.
+        reach = min(_UNDERFLOW, -float(ndtri(allowed / 8))) if allowed > 0 else _UNDERFLOW
+        deviations = np.sqrt(np.diagonal(self._covariances, axis1=1, axis2=2))[is_kept]
+        means = self._means[is_kept]
+        box = np.array(
+            [
+                (means - reach * deviations).min(axis=0),
+                (means + reach * deviations).max(axis=0),
+            ]
+        )
+        if self.domain is None:
+            return box
+        frame = np.array([self.domain.min(axis=0), self.domain.max(axis=0)])
+        cut = np.array([np.maximum(box[0], frame[0]), np.minimum(box[1], frame[1])])
+        return cut if (cut[0] < cut[1]).all() else frame
+
+    def evaluate(self, points: Any) -> FloatArray:
+        """Return the value of the density at points.
+
+        Parameters
+        ----------
+        points : array_like, (..., 2)
+
+        Returns
+        -------
+        numpy.ndarray, (...)
+            Zero outside the domain.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sdot import SumOfGaussians
+        >>> value = SumOfGaussians([[0.0, 0.0]], [1.0]).evaluate([0.0, 0.0])
+        >>> print(f"{2 * np.pi * value:.6f}")
+        1.000000
+        """
+        points = check_real_array(points, "points")
+        if points.ndim == 0 or points.shape[-1] != 2:
+            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        heights = np.zeros(points.shape[:-1])
+        for mean, (xx, yx, yy), mass in zip(self._means, self._factors, self._masses, strict=True):
+            gaps = points - mean
+            first = gaps[..., 0] / xx
+            second = (gaps[..., 1] - yx * first) / yy
+            heights += mass / (2 * np.pi * xx * yy) * np.exp(-0.5 * (first**2 + second**2))
+        if self.domain is not None:
+            sides = np.roll(self.domain, -1, axis=0) - self.domain
+            gaps = points[..., None, :] - self.domain
+            inside = (sides[:, 0] * gaps[..., 1] >= sides[:, 1] * gaps[..., 0]).all(axis=-1)
+            heights = np.where(inside, heights, 0.0)
+        return heights
+
+    def kernel(self, frame: Frame) -> MixtureDensityKernel:
+        """Return the integrals of the density in a frame, scaled to mass one."""
+        covariances = self._covariances / (frame.scale[:, None] * frame.scale)
+        return MixtureDensityKernel(
+            self._masses / self.total_mass,
+            frame.apply(self._means),
+            cholesky_factors(covariances),
+            frame.apply(box_corners(self.essential_box(0)) if self.domain is None else self.domain),
+            frame.apply(self.essential_box(_START_TAIL)),
+        )
+
+    def pull_back(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+    ) -> tuple[FloatArray, ...]:
+        """Return the derivatives with respect to means, covariances and weights if given."""
+        kernel = self.kernel(frame)
+        # The total mass is held fixed.
+        potential = potential.recentred(kernel.moments(diagram))
+        masses, means, covariances = kernel.pull_back(diagram, potential, self.domain is not None)
+        scale, total = frame.scale, self.total_mass
+        found = [total * means / scale]
+        xx, xy, yy = total * covariances.T
+        xx, xy, yy = xx / scale[0] ** 2, xy / (scale[0] * scale[1]), yy / scale[1] ** 2
+        rank = np.ndim(self.covs)
+        if rank == 1:
+            found.append(xx + yy)
+        elif rank == 2:
+            found.append(np.stack([xx, yy], axis=1))
+        else:  # a change of xy is one of two entries
+            found.append(np.array([[xx, 0.5 * xy], [0.5 * xy, yy]]).transpose(2, 0, 1))
+        if self.weights is not None:
+            weights = check_real_array(self.weights, "weights")
+            found.append(masses * total / (weights.sum() * self._share_inside))
+        return tuple(found)
+
+
+class MixtureDensityKernel:
+    """Integrals of a Gaussian mixture over power cells (see `DensityKernel`)."""
+
+    def __init__(
+        self,
+        masses: FloatArray,
+        means: FloatArray,
+        factors: FloatArray,
+        domain: FloatArray,
+        box: FloatArray,
+    ) -> None:
+        self._kernel = MixtureKernel(masses, means, factors)
+        self._domain = np.ascontiguousarray(domain)
+        self._box = box
+
+    @property
+    def box(self) -> FloatArray:
+        """``[[x_min, y_min], [x_max, y_max]]``."""
+        return self._box
+
+    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
+        """Cell masses, and edge integrals over twice the sites' distance."""
+        polygons = diagram.polygons(self._domain)
+        masses = self._kernel.polygon_masses(*polygons, driver.threads)
+        edge_weights = self._kernel.edge_weights(
+            diagram.positions,
+            diagram.weights,
+            diagram.low_weights,
+            diagram.vertices,
+            diagram.edge_sites,
+            diagram.edge_vertices,
+            self._domain,
+            driver.threads,
+        )
+        return masses, edge_weights
+
+    def moments(self, diagram: DiagramArrays) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell."""
+        polygons = diagram.polygons(self._domain)
+        return CellMoments(*self._kernel.polygon_moments(*polygons, driver.threads))
+
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
+        """Masses of the boxes of a uniform grid."""
+        lines = [np.linspace(box[0, k], box[1, k], count + 1) for k in range(2)]
+        x, y = np.meshgrid(*lines, indexing="ij")
+        corners = np.stack([x, y], axis=-1)
+        polygons = np.stack(
+            [corners[:-1, :-1], corners[1:, :-1], corners[1:, 1:], corners[:-1, 1:]], axis=2
+        )
+        masses = self._kernel.polygon_masses(
+            polygons.reshape(-1, 2), 4 * np.arange(count**2 + 1), driver.threads
+        )
+        return np.asarray(masses.reshape(count, count))
+
+    def pull_back(
+        self, diagram: DiagramArrays, potential: CellPotential, has_border: bool
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Derivatives with respect to masses, means, and xx, xy, yy of the covariances."""
+        polygons = diagram.polygons(self._domain)
+        return self._kernel.pull_back(  # type: ignore[no-any-return]
+            *polygons, *potential, has_border, driver.threads
+        )
+
+
+def cholesky_factors(covariances: FloatArray) -> FloatArray:
+    """Return the entries xx, yx, yy (k, 3) of lower triangular factors of matrices (k, 2, 2)."""
+    xx = np.sqrt(covariances[:, 0, 0])
+    yx = covariances[:, 1, 0] / xx
+    # The Schur complement from the determinant, which loses the least digits.
+    determinant = covariances[:, 0, 0] * covariances[:, 1, 1] - covariances[:, 1, 0] ** 2
+    return np.ascontiguousarray(np.stack([xx, yx, np.sqrt(determinant) / xx], axis=1))
+
+
+def check_covariances(covs: FloatArray) -> None:
+    """Refuse variances that are not positive, and matrices that are not positive definite."""
+    if covs.ndim < 3:
+        wrong = np.argwhere(covs <= 0)
+        if len(wrong):
+            index = tuple(int(i) for i in wrong[0])
+            raise ValueError(
+                f"covs: expected positive variances, not {covs[index]} at index {index}; "
+                "these are variances, as exp(log_covs) would be"
+            )
+        return
+    deviations = np.sqrt(np.maximum(covs[:, 0, 0] * covs[:, 1, 1], 0))
+    gaps = np.abs(covs[:, 0, 1] - covs[:, 1, 0])
+    symmetric = 0.5 * (covs + covs.transpose(0, 2, 1))
+    eigenvalues = np.linalg.eigvalsh(symmetric)
+    smallest = np.finfo(float).eps * eigenvalues[:, 1]
+    wrong = np.flatnonzero((eigenvalues[:, 0] <= smallest) | (gaps > _ASYMMETRY * deviations))
+    if len(wrong):
+        c = int(wrong[0])
+        raise ValueError(
+            "covs: expected symmetric positive definite matrices, not "
+            f"{covs[c].tolist()} at index {c}, with the eigenvalues {eigenvalues[c].tolist()} of "
+            "its symmetric part; use for instance L @ L.T + a small multiple of the identity"
+        )
+
+
+def _check_shapes(means: Any, covs: Any, weights: Any) -> None:
+    shape = np.shape(means)
+    if len(shape) != 2 or shape[1] != 2 or shape[0] == 0:
+        raise ValueError(f"means: expected shape (k, 2) with k >= 1, not {tuple(shape)}")
+    count = shape[0]
+    if np.shape(covs) not in {(count,), (count, 2), (count, 2, 2)}:
+        raise ValueError(
+            f"covs: expected shape ({count},), ({count}, 2) or ({count}, 2, 2) for {count} means, "
+            f"not {tuple(np.shape(covs))}"
+        )
+    if weights is not None and np.shape(weights) != (count,):
+        raise ValueError(
+            f"weights: expected one number per component, shape ({count},), "
+            f"not {tuple(np.shape(weights))}"
+        )
