@@ -37,37 +37,75 @@ constexpr std::size_t kBlock = 32;
 
 inline std::size_t blocks_of(std::size_t count) { return (count + kBlock - 1) / kBlock; }
 
-// Calls visit(i, component index, whitened polygon) for the components near each polygon of a
-// block, polygon by polygon.
-template <class Visit>
-void visit_block(const GaussianMixture& mixture, NearComponents& near, const Polygons& polygons,
-                 std::size_t block, const Visit& visit) {
-    const std::size_t begin = block * kBlock, end = std::min(polygons.count, begin + kBlock);
-    Box box;
-    for (std::int64_t k = polygons.offsets[begin]; k < polygons.offsets[end]; ++k)
-        box.include(reinterpret_cast<const Point*>(polygons.points)[k]);
-    if (polygons.offsets[begin] == polygons.offsets[end]) return;
-    const std::vector<std::size_t>& components = near.in(box);
-    WhitenedPolygon whitened;
-    for (std::size_t i = begin; i < end; ++i) {
-        if (polygons.size(i) < 3) continue;
+// Shows every polygon with the components that matter in it, the greatest first: calls
+// visit(i, component index, whitened polygon), which returns the component's mass in the polygon.
+class PolygonVisitor {
+public:
+    PolygonVisitor(const GaussianMixture& mixture, Negligible negligible)
+        : near_(mixture, negligible), whitened_(mixture.size()) {}
+
+    template <class Visit>
+    void run_block(const Polygons& polygons, std::size_t block, const Visit& visit) {
+        const std::size_t begin = block * kBlock, end = std::min(polygons.count, begin + kBlock);
+        if (polygons.offsets[begin] == polygons.offsets[end]) return;
+        Box box;
+        for (std::int64_t k = polygons.offsets[begin]; k < polygons.offsets[end]; ++k)
+            box.include(reinterpret_cast<const Point*>(polygons.points)[k]);
+        const std::vector<std::size_t>& components = near_.in(box);
+        for (std::size_t i = begin; i < end; ++i)
+            if (polygons.size(i) > 2) run(polygons, i, components, visit);
+    }
+
+private:
+    struct Candidate {
+        double log_mass;  // an upper bound in the polygon
+        std::size_t component;
+    };
+
+    template <class Visit>
+    void run(const Polygons& polygons, std::size_t i, const std::vector<std::size_t>& components,
+             const Visit& visit) {
+        const bool by_density = near_.negligible() == Negligible::kAgainstDensity;
+        candidates_.clear();
         for (const std::size_t c : components) {
-            whitened.assign(mixture[c], polygons.corners(i), polygons.size(i));
-            visit(i, c, whitened);
+            const Gaussian& component = near_.mixture()[c];
+            whitened_[c].assign(component, polygons.corners(i), polygons.size(i));
+            // A half-plane at distance r has at most exp(-r^2 / 2) / 2 of the mass.
+            const double log_share = -0.5 * whitened_[c].squared_distance();
+            candidates_.push_back({log_share + (by_density ? std::log(component.mass) : 0), c});
+        }
+        std::sort(candidates_.begin(), candidates_.end(), [](Candidate a, Candidate b) {
+            return a.log_mass != b.log_mass ? a.log_mass > b.log_mass : a.component < b.component;
+        });
+        double mass = by_density ? 0 : 1;
+        for (const Candidate& candidate : candidates_) {
+            const double above = candidate.log_mass - std::log(mass) + kNegligible;
+            if (above < 0) break;
+            whitened_[candidate.component].limit_reach(2 * above);
+            const double found = visit(i, candidate.component, whitened_[candidate.component]);
+            if (by_density) mass += std::max(0.0, found);
         }
     }
-}
+
+    static constexpr double kNegligible = 42;  // exp(-42) = 6e-19
+
+    NearComponents near_;
+    std::vector<WhitenedPolygon> whitened_;
+    std::vector<Candidate> candidates_;
+};
 
 inline void polygon_masses(const GaussianMixture& mixture, const GaussRules& rules,
                            const Polygons& polygons, int threads, double* masses) {
     std::fill(masses, masses + polygons.count, 0.0);
     parallel_for(blocks_of(polygons.count), threads, [&](std::size_t begin, std::size_t end) {
-        NearComponents near(mixture);
+        PolygonVisitor visitor(mixture, Negligible::kAgainstDensity);
         for (std::size_t block = begin; block < end; ++block)
-            visit_block(mixture, near, polygons, block,
-                        [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
-                            masses[i] += mixture[c].mass * whitened.mass(rules);
-                        });
+            visitor.run_block(polygons, block,
+                              [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
+                                  const double mass = mixture[c].mass * whitened.mass(rules);
+                                  masses[i] += mass;
+                                  return mass;
+                              });
     }, 8);
 }
 
@@ -91,6 +129,48 @@ inline bool cut_to_polygon(const Line& line, const Polygon& domain, Point& from,
     return true;
 }
 
+// The integral of the mixture along segments, as a share of their length.
+class SegmentIntegrals {
+public:
+    SegmentIntegrals(const GaussianMixture& mixture, const GaussRules& rules)
+        : mixture_(mixture), rules_(rules) {}
+
+    double operator()(Point from, Point to, const std::vector<std::size_t>& components) {
+        candidates_.clear();
+        for (const std::size_t c : components) {
+            Candidate candidate{mixture_[c].whiten(from), mixture_[c].whiten(to), 0,
+                                mixture_[c].height(), 0, c};
+            candidate.foot2 = squared_distance(candidate.from, candidate.to);
+            candidate.greatest = candidate.height * std::exp(-0.5 * candidate.foot2);
+            candidates_.push_back(candidate);
+        }
+        std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+            return a.greatest != b.greatest ? a.greatest > b.greatest : a.component < b.component;
+        });
+        double sum = 0;
+        for (const Candidate& candidate : candidates_) {
+            const double above = std::log(candidate.greatest / sum) + kNegligible;
+            if (above < 0) break;
+            sum += candidate.height * segment_integral(rules_, candidate.from, candidate.to,
+                                                       candidate.foot2, std::min(kReach, 2 * above));
+        }
+        return sum;
+    }
+
+private:
+    struct Candidate {
+        Point from, to;
+        double foot2, height, greatest;
+        std::size_t component;
+    };
+
+    static constexpr double kNegligible = 42;  // exp(-42) = 6e-19
+
+    const GaussianMixture& mixture_;
+    const GaussRules& rules_;
+    std::vector<Candidate> candidates_;
+};
+
 // edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e in the domain.
 inline void edge_weights(const GaussianMixture& mixture, const GaussRules& rules,
                          const DiagramEdges& diagram, const Polygon& domain, int threads,
@@ -99,7 +179,8 @@ inline void edge_weights(const GaussianMixture& mixture, const GaussRules& rules
     for (Point corner : domain) box.include(corner);
     const EdgeLines lines(diagram, box.low, box.high);
     parallel_for(blocks_of(diagram.count), threads, [&](std::size_t begin, std::size_t end) {
-        NearComponents near(mixture);
+        NearComponents near(mixture, Negligible::kAgainstDensity);
+        SegmentIntegrals integral(mixture, rules);
         Point from[kBlock], to[kBlock];
         bool meets[kBlock];
         for (std::size_t block = begin; block < end; ++block) {
@@ -108,27 +189,18 @@ inline void edge_weights(const GaussianMixture& mixture, const GaussRules& rules
             Box around;
             for (std::size_t k = 0; k < count; ++k) {
                 meets[k] = cut_to_polygon(lines.line(first + k), domain, from[k], to[k]);
+                weights[first + k] = 0;
                 if (!meets[k]) continue;
                 around.include(from[k]);
                 around.include(to[k]);
             }
-            if (!(around.low.x <= around.high.x)) {
-                std::fill(weights + first, weights + first + count, 0.0);
-                continue;
-            }
+            if (!(around.low.x <= around.high.x)) continue;
             const std::vector<std::size_t>& components = near.in(around);
             for (std::size_t k = 0; k < count; ++k) {
-                double sum = 0;
-                for (const std::size_t c : components) {
-                    if (!meets[k]) break;
-                    const Gaussian& component = mixture[c];
-                    sum += component.height() * segment_integral(rules, component.whiten(from[k]),
-                                                                 component.whiten(to[k]));
-                }
-                const Point normal = diagram.bisector(first + k).normal;
-                const Point length = to[k] - from[k];
-                weights[first + k] =
-                    meets[k] ? sum * std::sqrt(dot(length, length) / dot(normal, normal)) / 2 : 0.0;
+                if (!meets[k]) continue;
+                const Point normal = diagram.bisector(first + k).normal, along = to[k] - from[k];
+                weights[first + k] = 0.5 * integral(from[k], to[k], components) *
+                                     std::sqrt(dot(along, along) / dot(normal, normal));
             }
         }
     }, 8);
@@ -209,17 +281,19 @@ inline void polygon_moments(const GaussianMixture& mixture, const GaussRules& ru
                             const Polygons& polygons, int threads, double* masses,
                             double* centroids, double* second_moments) {
     parallel_for(blocks_of(polygons.count), threads, [&](std::size_t begin, std::size_t end) {
-        NearComponents near(mixture);
+        PolygonVisitor visitor(mixture, Negligible::kAgainstDensity);
         ComponentMoments component_moments(rules);
         Moments cells[kBlock];
         for (std::size_t block = begin; block < end; ++block) {
             const std::size_t first = block * kBlock;
             std::fill(cells, cells + kBlock, Moments{});
-            visit_block(mixture, near, polygons, block,
-                        [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
-                            cells[i - first].merge(component_moments(
-                                mixture[c], whitened, polygons.corners(i), polygons.size(i)));
-                        });
+            visitor.run_block(polygons, block,
+                              [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
+                                  const Moments moments = component_moments(
+                                      mixture[c], whitened, polygons.corners(i), polygons.size(i));
+                                  cells[i - first].merge(moments);
+                                  return moments.mass;
+                              });
             for (std::size_t i = first; i < std::min(polygons.count, first + kBlock); ++i) {
                 const Moments& cell = cells[i - first];
                 const double undefined = std::numeric_limits<double>::quiet_NaN();
@@ -338,15 +412,17 @@ inline std::vector<ComponentDerivatives> pull_back(const GaussianMixture& mixtur
     const CellDerivatives derivatives(rules, potential, has_border);
     std::vector<std::vector<ComponentDerivatives>> sums(parts);
     parallel_for(parts, threads, [&](std::size_t begin, std::size_t end) {
-        NearComponents near(mixture);
+        PolygonVisitor visitor(mixture, Negligible::kAgainstComponent);
         for (std::size_t part = begin; part < end; ++part) {
             sums[part].resize(mixture.size());
             for (std::size_t block = blocks * part / parts; block < blocks * (part + 1) / parts;
                  ++block)
-                visit_block(mixture, near, polygons, block,
-                            [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
-                                sums[part][c].add(derivatives(mixture[c], whitened, i));
-                            });
+                visitor.run_block(
+                    polygons, block,
+                    [&](std::size_t i, std::size_t c, const WhitenedPolygon& whitened) {
+                        sums[part][c].add(derivatives(mixture[c], whitened, i));
+                        return 0.0;
+                    });
         }
     }, 1);
     std::vector<ComponentDerivatives> total(mixture.size());

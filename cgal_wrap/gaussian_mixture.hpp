@@ -16,6 +16,7 @@
 namespace sdot {
 
 constexpr double kTwoPi = 6.283185307179586476925;
+constexpr double kUnderflow = 1300;  // from this r^2 on exp(-r^2 / 2), 1e-282, counts as zero
 
 // Lower triangular matrix.
 struct Triangular {
@@ -52,28 +53,38 @@ struct Box {
     }
 };
 
-// The components that matter in a box: the others are below 1e-22 of the density at every point.
+// What is negligible: against the density that is there, for sums over the components; or against
+// the component itself, for its own derivatives, which do not shrink with its mass.
+enum class Negligible { kAgainstDensity, kAgainstComponent };
+
+// The components that matter in a box; the others are below 1e-22.
 class NearComponents {
 public:
-    explicit NearComponents(const GaussianMixture& mixture) : mixture_(mixture) {
+    NearComponents(const GaussianMixture& mixture, Negligible negligible)
+        : mixture_(mixture), negligible_(negligible) {
         for (const Gaussian& component : mixture)
             log_heights_.push_back(std::log(component.height()));
     }
 
+    const GaussianMixture& mixture() const { return mixture_; }
+    Negligible negligible() const { return negligible_; }
+
     // Indices in increasing order, valid until the next call.
     const std::vector<std::size_t>& in(const Box& box) {
+        const bool by_density = negligible_ == Negligible::kAgainstDensity;
         const double none = -std::numeric_limits<double>::infinity();
-        double surely = none;
+        double surely = by_density ? none : 0;
         highest_.clear();
         for (std::size_t c = 0; c < mixture_.size(); ++c) {
             double nearest, farthest;
             squared_radii(mixture_[c], box, nearest, farthest);
-            highest_.push_back(log_heights_[c] - 0.5 * nearest);
-            surely = std::max(surely, log_heights_[c] - 0.5 * farthest);
+            const double log_height = by_density ? log_heights_[c] : 0.0;
+            highest_.push_back(nearest < kUnderflow ? log_height - 0.5 * nearest : none);
+            if (by_density) surely = std::max(surely, log_height - 0.5 * farthest);
         }
         found_.clear();
         for (std::size_t c = 0; c < mixture_.size(); ++c)
-            if (highest_[c] > surely - kNegligible && mixture_[c].mass > 0) found_.push_back(c);
+            if (highest_[c] > none && highest_[c] > surely - kNegligible) found_.push_back(c);
         return found_;
     }
 
@@ -99,6 +110,7 @@ private:
     }
 
     const GaussianMixture& mixture_;
+    Negligible negligible_;
     std::vector<double> log_heights_, highest_;
     std::vector<std::size_t> found_;
 };

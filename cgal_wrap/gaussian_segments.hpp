@@ -24,9 +24,9 @@
 
 namespace sdot {
 
-// The nodes needed on a piece grow with its length times max(1, its distance from the mean), the
-// number of times that the density falls by a factor e along it. Found by comparison with many
-// nodes, for both fields and the density, with a margin.
+// The nodes needed on a piece grow with its length, and with how often the density falls by a
+// factor e along it. Found by comparison with many nodes, for both fields and the density, with a
+// margin.
 constexpr double kRoughestPiece = 2.0;
 constexpr int kMostNodes = 12;
 
@@ -41,7 +41,8 @@ inline int nodes_needed(double roughness) {
 
 inline double squared_roughness(Point a, Point b) {
     const Point d = b - a;
-    return dot(d, d) * std::max({1.0, dot(a, a), dot(b, b)});
+    const double at_a = dot(a, d), at_b = dot(b, d);
+    return std::max({dot(d, d), at_a * at_a, at_b * at_b});
 }
 
 // Calls visit(z, weight) for the nodes of the segment from a to b; the weights sum to `share`.
@@ -75,18 +76,25 @@ inline bool cut_to_disc(Point a, Point d, double r2, double& begin, double& end)
     return begin < end;
 }
 
-// What is below exp(-40) = 4e-18 of the greatest density is left out.
-constexpr double kReach2 = 80;
+// What is below exp(-40) = 4e-18 of the greatest density is left out: r^2 counts up to so much more
+// than its least value.
+constexpr double kReach = 80;
 
-// Integral over the segment, as a share of its length, of exp(-r^2/2).
-inline double segment_integral(const GaussRules& rules, Point a, Point b) {
+// Of the segment from the mean, in whitened coordinates.
+inline double squared_distance(Point a, Point b) {
     const Point d = b - a;
     const double dd = dot(d, d);
-    if (!(dd > 0)) return 0;
-    const double nearest = std::max(0.0, std::min(1.0, -dot(a, d) / dd));
-    const Point foot = a + nearest * d;
+    const double t = dd > 0 ? std::max(0.0, std::min(1.0, -dot(a, d) / dd)) : 0.0;
+    const Point foot = a + t * d;
+    return dot(foot, foot);
+}
+
+// Integral over the segment, as a share of its length, of exp(-r^2/2).
+inline double segment_integral(const GaussRules& rules, Point a, Point b, double foot2,
+                               double reach) {
+    const Point d = b - a;
     double begin, end, sum = 0;
-    if (!cut_to_disc(a, d, dot(foot, foot) + kReach2, begin, end)) return 0;
+    if (foot2 > kUnderflow || !cut_to_disc(a, d, foot2 + reach, begin, end)) return 0;
     visit_segment(rules, begin > 0 ? a + begin * d : a, end < 1 ? a + end * d : b, end - begin,
                   [&](Point z, double weight) { sum += weight * std::exp(-0.5 * dot(z, z)); });
     return sum;
@@ -107,8 +115,12 @@ public:
         }
         farthest_ = std::sqrt(farthest);
         diameter_ = std::sqrt(dot(box.high - box.low, box.high - box.low));
-        squared_distance_ = find_squared_distance();
+        squared_distance_ = from_the_mean();
+        reach_ = kReach;
     }
+
+    // For a component that is a small part of what the polygon holds less counts.
+    void limit_reach(double reach) { reach_ = std::min(kReach, reach); }
 
     const Polygon& corners() const { return corners_; }
     // From the mean; zero if that is inside.
@@ -119,6 +131,7 @@ public:
     double roughness() const { return diameter_ * std::max(1.0, farthest_); }
 
     double mass(const GaussRules& rules) const {
+        if (squared_distance_ > kUnderflow) return 0;
         const bool near = squared_distance_ < kNear * kNear;
         double flux = 0;
         for_each_side([&](Point a, Point b) {
@@ -133,7 +146,9 @@ public:
         for_each_side([&](Point a, Point b) {
             const Point d = b - a;
             double begin, end;
-            if (!cut_to_disc(a, d, squared_distance_ + kReach2, begin, end)) return;
+            if (squared_distance_ > kUnderflow ||
+                !cut_to_disc(a, d, squared_distance_ + reach_, begin, end))
+                return;
             visit_segment(rules, begin > 0 ? a + begin * d : a, end < 1 ? a + end * d : b,
                           end - begin, [&](Point z, double weight) { visit(z, d, weight); });
         });
@@ -149,16 +164,12 @@ private:
             visit(corners_[k], corners_[k + 1 < corners_.size() ? k + 1 : 0]);
     }
 
-    double find_squared_distance() const {
+    double from_the_mean() const {
         bool inside = true;
         double nearest = std::numeric_limits<double>::infinity();
         for_each_side([&](Point a, Point b) {
-            const Point d = b - a;
-            if (cross(a, d) < 0) inside = false;
-            const double dd = dot(d, d);
-            const double t = dd > 0 ? std::max(0.0, std::min(1.0, -dot(a, d) / dd)) : 0.0;
-            const Point foot = a + t * d;
-            nearest = std::min(nearest, dot(foot, foot));
+            if (cross(a, b - a) < 0) inside = false;
+            nearest = std::min(nearest, sdot::squared_distance(a, b));
         });
         return inside ? 0.0 : nearest;
     }
@@ -167,7 +178,7 @@ private:
         const Point d = b - a;
         const double moment = cross(a, d);
         double begin, end, sum = 0;
-        if (moment == 0 || !cut_to_disc(a, d, squared_distance_ + kReach2, begin, end)) return 0;
+        if (moment == 0 || !cut_to_disc(a, d, squared_distance_ + reach_, begin, end)) return 0;
         visit_segment(rules, begin > 0 ? a + begin * d : a, end < 1 ? a + end * d : b, end - begin,
                       [&](Point z, double weight) {
                           const double r2 = dot(z, z);
@@ -181,7 +192,7 @@ private:
         const double moment = cross(a, d);
         if (moment == 0) return 0;
         double begin, end;
-        if (!cut_to_disc(a, d, squared_distance_ + kReach2, begin, end)) return angle(a, b);
+        if (!cut_to_disc(a, d, squared_distance_ + reach_, begin, end)) return angle(a, b);
         const Point from = begin > 0 ? a + begin * d : a, to = end < 1 ? a + end * d : b;
         double sum = 0;
         visit_segment(rules, from, to, end - begin, [&](Point z, double weight) {
@@ -202,7 +213,7 @@ private:
     }
 
     Polygon corners_;
-    double squared_distance_ = 0, diameter_ = 0, farthest_ = 0;
+    double squared_distance_ = 0, diameter_ = 0, farthest_ = 0, reach_ = kReach;
 };
 
 }  // namespace sdot

@@ -130,10 +130,10 @@ class SumOfGaussians(Density):
         """Full matrices (k, 2, 2)."""
         given = check_real_array(self.covs, "covs")
         if given.ndim == 1:
-            return given[:, None, None] * np.eye(2)
+            return np.asarray(given[:, None, None] * np.eye(2))
         if given.ndim == 2:
-            return given[:, :, None] * np.eye(2)
-        return 0.5 * (given + given.transpose(0, 2, 1))
+            return np.asarray(given[:, :, None] * np.eye(2))
+        return np.asarray(0.5 * (given + given.transpose(0, 2, 1)))
 
     @cached_property
     def _factors(self) -> FloatArray:
@@ -340,9 +340,9 @@ def cholesky_factors(covariances: FloatArray) -> FloatArray:
 def check_covariances(covs: FloatArray) -> None:
     """Refuse variances that are not positive, and matrices that are not positive definite."""
     if covs.ndim < 3:
-        wrong = np.argwhere(covs <= 0)
-        if len(wrong):
-            index = tuple(int(i) for i in wrong[0])
+        negative = np.argwhere(covs <= 0)
+        if len(negative):
+            index = tuple(int(i) for i in negative[0])
             raise ValueError(
                 f"covs: expected positive variances, not {covs[index]} at index {index}; "
                 "these are variances, as exp(log_covs) would be"

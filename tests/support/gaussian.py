@@ -6,6 +6,7 @@ integrates. Nothing is whitened, and no theorem of Green is used.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import mpmath
@@ -71,7 +72,7 @@ def gaussian_moments(
 def _breakpoints(xs: list[Any], deviation: Any) -> list[Any]:
     """The corners' abscissae, and points between so that each piece is smooth enough."""
     result = [xs[0]]
-    for left, right in zip(xs, xs[1:], strict=False):
+    for left, right in pairwise(xs):
         low, high = max(left, -14 * deviation), min(right, 14 * deviation)
         parts = max(1, int(mpmath.ceil((high - low) / (2 * deviation)))) if high > low else 1
         if high > low:
