@@ -4,6 +4,7 @@ import logging
 
 from sdot.distance import distance
 from sdot.distributions.polynomial_grid import PolynomialGrid
+from sdot.distributions.spline_grid import SplineGrid
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
@@ -19,6 +20,7 @@ __all__ = [
     "OtPlan",
     "PolynomialGrid",
     "PowerDiagram",
+    "SplineGrid",
     "SumOfDiracs",
     "SumOfWeightedDiracs",
     "distance",

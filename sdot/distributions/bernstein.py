@@ -13,7 +13,7 @@ import numpy as np
 
 from sdot.validation import FloatArray
 
-__all__ = ["find_negative_pixel"]
+__all__ = ["bernstein_to_monomial", "find_negative_pixel", "monomial_to_bernstein"]
 
 _ROUNDING = 1e-12  # negative values below this share of the largest coefficient are rounding
 _HALVINGS = 12
@@ -27,9 +27,8 @@ def find_negative_pixel(coefficients: FloatArray) -> tuple[int, int] | None:
     """
     terms = coefficients.shape[2]
     threshold = -_ROUNDING * np.abs(coefficients).max(initial=0.0)
-    to_bernstein = _monomial_to_bernstein(terms)
-    patches = np.einsum("ap,xypq,bq->xyab", to_bernstein, coefficients, to_bernstein)
-    patches = patches.reshape(-1, terms, terms)
+    to_bernstein = monomial_to_bernstein(terms)
+    patches = (to_bernstein @ coefficients @ to_bernstein.T).reshape(-1, terms, terms)
     pixels = np.arange(len(patches))
     left, right = _halves(terms)
     for _ in range(_HALVINGS):
@@ -42,7 +41,7 @@ def find_negative_pixel(coefficients: FloatArray) -> tuple[int, int] | None:
         if not undecided.any():
             return None
         parts = [
-            np.einsum("ap,npq,bq->nab", half_x, patches[undecided], half_y)
+            half_x @ patches[undecided] @ half_y.T
             for half_x in (left, right)
             for half_y in (left, right)
         ]
@@ -51,10 +50,22 @@ def find_negative_pixel(coefficients: FloatArray) -> tuple[int, int] | None:
     return None
 
 
-def _monomial_to_bernstein(terms: int) -> FloatArray:
+def monomial_to_bernstein(terms: int) -> FloatArray:
+    """Return the matrix (terms, terms) from monomial to Bernstein coefficients on [0, 1]."""
     degree = terms - 1
     return np.array(
         [[comb(a, p) / comb(degree, p) for p in range(terms)] for a in range(terms)], dtype=float
+    )
+
+
+def bernstein_to_monomial(terms: int) -> FloatArray:
+    """Return the inverse of `monomial_to_bernstein`; its entries are whole numbers."""
+    degree = terms - 1
+    return np.array(
+        [
+            [(-1.0) ** (p - a) * comb(degree, p) * comb(p, a) for a in range(terms)]
+            for p in range(terms)
+        ]
     )
 
 
