@@ -7,6 +7,8 @@
 // of a million cells loses nothing.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -54,6 +56,7 @@ public:
     PotentialSums(const PolynomialGrid& grid, const GaussRule& rule, const CellPotentials& potentials)
         : grid_(grid), rule_(rule), potentials_(potentials),
           n_(Terms > 0 ? Terms : grid.terms), along_x_(n_), along_y_(n_),
+          piece_(static_cast<std::size_t>(n_) * n_),
           sums_(static_cast<std::size_t>(grid.x.pixels) * n_ * n_) {}
 
     void start_cell(std::size_t i) {
@@ -65,6 +68,12 @@ public:
     void whole_pixel(int ix, int iy) {
         const Point gap{grid_.x.lines[ix] - site_.x, grid_.y.lines[iy] - site_.y};
         const Point size{grid_.x.size(ix), grid_.y.size(iy)};
+        if (Terms == 1) {
+            const Point spread = (1.0 / 12) * Point{size.x * size.x, size.y * size.y};
+            pixel(ix)->add(size.x * size.y * (value(gap + 0.5 * size) +
+                                              dot(potentials_.metric, spread)));
+            return;
+        }
         integrate_square(gap.x, size.x, potentials_.metric.x, along_x_.data());
         integrate_square(gap.y, size.y, potentials_.metric.y, along_y_.data());
         const double area = size.x * size.y;
@@ -87,15 +96,17 @@ public:
         local_.clear();
         for (const Point& p : polygon)
             local_.push_back({(p.x - corner.x) / size.x, (p.y - corner.y) / size.y});
-        CompensatedSum* sums = pixel(ix);
+        const int n = Terms > 0 ? Terms : n_;
+        std::fill(piece_.begin(), piece_.end(), 0.0);
         polygon_nodes(local_, rule_, [&](Point s, double weight) {
-            double along_x = size.x * size.y * weight *
-                             value(gap + Point{size.x * s.x, size.y * s.y});
-            for (int p = 0; p < n_; ++p, along_x *= s.x) {
+            double along_x = weight * value(gap + Point{size.x * s.x, size.y * s.y});
+            for (int p = 0; p < n; ++p, along_x *= s.x) {
                 double term = along_x;
-                for (int q = 0; q < n_; ++q, term *= s.y) sums[p * n_ + q].add(term);
+                for (int q = 0; q < n; ++q, term *= s.y) piece_[p * n + q] += term;
             }
         });
+        const double area = size.x * size.y;
+        for (int k = 0; k < n * n; ++k) pixel(ix)[k].add(area * piece_[k]);
     }
 
     // Writes the row into the result (x.pixels, y.pixels, terms, terms), and starts anew.
@@ -134,7 +145,7 @@ private:
     const int n_;
     Point site_{0, 0};
     double constant_ = 0;
-    std::vector<double> along_x_, along_y_;
+    std::vector<double> along_x_, along_y_, piece_;
     std::vector<CompensatedSum> sums_;
     Polygon local_;
 };
