@@ -91,15 +91,20 @@ public:
                            potentials_.metric.x * moments.xx + potentials_.metric.y * moments.yy);
             return;
         }
-        const Point corner{grid_.x.lines[ix], grid_.y.lines[iy]};
-        const Point size{grid_.x.size(ix), grid_.y.size(iy)}, gap = corner - site_;
+        // In the pixel's coordinates, but from the polygon's first corner, at `start`: those of a
+        // polygon much smaller than the pixel keep their digits.
+        const Point size{grid_.x.size(ix), grid_.y.size(iy)}, first = polygon[0];
+        const Point start{(first.x - grid_.x.lines[ix]) / size.x,
+                          (first.y - grid_.y.lines[iy]) / size.y};
+        const Point gap = first - site_;
         local_.clear();
         for (const Point& p : polygon)
-            local_.push_back({(p.x - corner.x) / size.x, (p.y - corner.y) / size.y});
+            local_.push_back({(p.x - first.x) / size.x, (p.y - first.y) / size.y});
         const int n = Terms > 0 ? Terms : n_;
         std::fill(piece_.begin(), piece_.end(), 0.0);
-        polygon_nodes(local_, rule_, [&](Point s, double weight) {
-            double along_x = weight * value(gap + Point{size.x * s.x, size.y * s.y});
+        polygon_nodes(local_, rule_, [&](Point r, double weight) {
+            const Point s = start + r;
+            double along_x = weight * value(gap + Point{size.x * r.x, size.y * r.y});
             for (int p = 0; p < n; ++p, along_x *= s.x) {
                 double term = along_x;
                 for (int q = 0; q < n; ++q, term *= s.y) piece_[p * n + q] += term;
