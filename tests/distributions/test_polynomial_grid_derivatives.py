@@ -241,7 +241,7 @@ class TestDomain:
                 make(jax.numpy.ones(shape))
 
     def test_wrong_values_are_refused(self, autodiff: Face) -> None:
-        with pytest.raises(ValueError, match="domain: .*area"):
+        with pytest.raises(ValueError, match=r"domain: .*area"):
             PolynomialGrid([[1.0]], autodiff.array([[0.0, 0.0], [1.0, 0.0]]))
         with pytest.raises(ValueError, match="not both"):
             PolynomialGrid(
