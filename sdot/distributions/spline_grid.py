@@ -11,6 +11,7 @@ import scipy.sparse
 
 from sdot.distributions.bernstein import (
     bernstein_to_monomial,
+    change_basis,
     find_negative_pixel,
     monomial_to_bernstein,
 )
@@ -192,7 +193,7 @@ class SplineGrid(Density):
         if is_kept is not None:
             terms = kept.shape[2]
             back, forth = bernstein_to_monomial(terms), monomial_to_bernstein(terms)
-            gradient = forth.T @ (is_kept * (back.T @ gradient @ back)) @ forth
+            gradient = change_basis(is_kept * change_basis(gradient, back.T), forth.T)
         return _spline_transposed(gradient, self.continuity), *by_domain
 
     @cached_property
@@ -205,11 +206,11 @@ class SplineGrid(Density):
         terms = coefficients.shape[2]
         if self._options["negative"] == "clip":
             back, forth = bernstein_to_monomial(terms), monomial_to_bernstein(terms)
-            patches = forth @ coefficients @ forth.T
+            patches = change_basis(coefficients, forth)
             is_kept = patches >= 0
             if is_kept.all():
                 return freeze(coefficients), None
-            return freeze(back @ np.maximum(patches, 0.0) @ back.T), freeze(is_kept)
+            return freeze(change_basis(np.maximum(patches, 0.0), back)), freeze(is_kept)
         pixel = find_negative_pixel(coefficients)
         if pixel is not None:
             raise ValueError(
