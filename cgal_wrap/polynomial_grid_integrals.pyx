@@ -27,6 +27,10 @@ cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
         const double* row_totals
 
 cdef extern from "geometry.hpp" namespace "sdot" nogil:
+    cdef struct Point:
+        double x
+        double y
+
     cdef struct WeightedSites:
         size_t count
         const double* positions
@@ -49,6 +53,21 @@ cdef extern from "polynomial_grid_moments.hpp" namespace "sdot" nogil:
     void c_cell_moments "sdot::cell_moments"(
         const PolynomialGrid&, const GaussRule&, const double*, const int64_t*, size_t, int,
         double*, double*, double*) except +
+
+cdef extern from "polynomial_grid_pull_back.hpp" namespace "sdot" nogil:
+    cdef struct CellPotentials:
+        Point metric
+        const double* sites
+        const double* constants
+
+    cdef struct CellPolygons:
+        size_t count
+        const Point* points
+        const int64_t* offsets
+
+    void c_grid_pull_back "sdot::grid_pull_back"(
+        const PolynomialGrid&, const GaussRule&, const CellPolygons&, const CellPotentials&, int,
+        double*) except +
 
 
 cdef class GridKernel:
@@ -149,6 +168,48 @@ cdef class GridKernel:
                     &offsets[0], count, threads, &masses_view[0], &centroids_view[0, 0],
                     &second_moments_view[0, 0])
         return masses, centroids, second_moments
+
+
+def pull_back(
+    const double[::1] x_lines,
+    const double[::1] y_lines,
+    bint is_uniform,
+    int terms,
+    const double[:, ::1] points,
+    const int64_t[::1] offsets,
+    const double[::1] metric,
+    const double[:, ::1] sites,
+    const double[::1] constants,
+    int threads,
+):
+    """Integrals (nx, ny, terms, terms) of a potential times s**p t**q over each pixel.
+
+    On polygon i, which must lie inside the grid, the potential is the sum over both axes k of
+    ``metric[k] * (u[k] - sites[i, k])**2``, minus ``constants[i]``; elsewhere it is zero.
+    """
+    cdef PolynomialGrid grid
+    grid.x = GridAxis(x_lines.shape[0] - 1, &x_lines[0], is_uniform)
+    grid.y = GridAxis(y_lines.shape[0] - 1, &y_lines[0], is_uniform)
+    grid.terms = terms
+    grid.values = NULL
+    grid.row_prefix = NULL
+    grid.row_totals = NULL
+    nodes, weights = gauss_rule(terms + 1)
+    cdef double[::1] nodes_view = nodes
+    cdef double[::1] weights_view = weights
+    cdef GaussRule rule = GaussRule(terms + 1, &nodes_view[0], &weights_view[0])
+    cdef CellPolygons polygons
+    polygons.count = offsets.shape[0] - 1
+    polygons.points = <const Point*> &points[0, 0] if points.shape[0] else NULL
+    polygons.offsets = &offsets[0]
+    cdef CellPotentials potentials = CellPotentials(
+        Point(metric[0], metric[1]), &sites[0, 0], &constants[0])
+    result = np.empty((grid.x.pixels, grid.y.pixels, terms, terms))
+    cdef double[:, :, :, ::1] result_view = result
+    with nogil:
+        c_grid_pull_back(
+            grid, rule, polygons, potentials, threads, &result_view[0, 0, 0, 0])
+    return result
 
 
 def gauss_rule(int count):

@@ -109,6 +109,16 @@ public:
         }
     }
 
+    // The same for what lies in one row only; without end_row().
+    void run_in_row(const Point* corners, std::size_t count, int iy) {
+        if (count < 3) return;
+        strip_.assign(corners, corners + count);
+        const double from = grid_.y.lines[iy], to = grid_.y.lines[iy + 1];
+        if (iy > 0) cut(strip_, [from](Point p) { return from - p.y; });
+        if (iy + 1 < grid_.y.pixels) cut(strip_, [to](Point p) { return p.y - to; });
+        if (strip_.size() > 2) run_row(iy);
+    }
+
 private:
     static constexpr double kNever = std::numeric_limits<double>::infinity();
 
@@ -118,6 +128,15 @@ private:
             low = std::min(low, p.*axis);
             high = std::max(high, p.*axis);
         }
+    }
+
+    // Keeps the part of `polygon` where `side` is not positive.
+    template <class Side>
+    void cut(Polygon& polygon, const Side& side) {
+        if (std::none_of(polygon.begin(), polygon.end(), [&](Point p) { return side(p) > 0; }))
+            return;
+        clip(polygon, side, scratch_);
+        polygon.swap(scratch_);
     }
 
     // Moves the part of `rest` below the line to `part`.

@@ -4,6 +4,7 @@ import logging
 
 from sdot.distance import distance
 from sdot.distributions.polynomial_grid import PolynomialGrid
+from sdot.distributions.spline_grid import SplineGrid
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
 from sdot.distributions.sum_of_gaussians import SumOfGaussians
 from sdot.driver import driver
@@ -20,6 +21,7 @@ __all__ = [
     "OtPlan",
     "PolynomialGrid",
     "PowerDiagram",
+    "SplineGrid",
     "SumOfDiracs",
     "SumOfGaussians",
     "SumOfWeightedDiracs",

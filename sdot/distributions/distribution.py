@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from sdot.frameworks import has_no_values
+from sdot.frameworks import has_no_values, needs_derivative, to_numpy
 from sdot.solver.warm_start import Memory
 
 __all__ = ["Distribution"]
@@ -66,6 +66,7 @@ class Distribution:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """The caller's arrays in order, those of nested distributions included."""
+        _register_with_jax()  # it may have been imported after this object was made
         return tuple(_leaves(self._parameters.values()))
 
     @property
@@ -78,6 +79,16 @@ class Distribution:
         rest = iter(arrays)
         parameters = {name: _refilled(value, rest) for name, value in self._parameters.items()}
         return self.assembled(parameters, self._options, self.memory)
+
+    @property
+    def present(self) -> Self:
+        """The same with the values that tensors have now.
+
+        What is computed from arrays is kept; but an optimiser writes to the tensors it trains.
+        """
+        if not any(needs_derivative(array) for array in self.arrays):
+            return self
+        return self.with_arrays([to_numpy(array) for array in self.arrays])
 
 
 def _leaves(values: Any) -> Iterator[Any]:

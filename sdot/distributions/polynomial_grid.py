@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sdot.cgal_wrap.polynomial_grid_integrals import GridKernel
-from sdot.distributions.bernstein import find_negative_pixel
 from sdot.distributions.density import (
     CellMoments,
     CellPotential,
@@ -17,10 +15,18 @@ from sdot.distributions.density import (
     DensityKernel,
     Frame,
 )
-from sdot.driver import driver
-from sdot.frameworks import common_framework, framework_of, to_numpy
+from sdot.distributions.grid_arguments import (
+    check_box_shape,
+    check_coefficients,
+    describe_frame,
+    grey_levels,
+    grid_lines_of,
+    grid_shape,
+)
+from sdot.distributions.grid_kernel import GridDensityKernel, pixel_masses, potential_integrals
+from sdot.frameworks import common_framework, framework_of
 from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_box, check_mass, check_real_array, freeze
+from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
 __all__ = ["PolynomialGrid"]
 
@@ -81,10 +87,12 @@ class PolynomialGrid(Density):
         is_parameter = framework_of(domain) in ("jax", "torch")
         if is_parameter and knots is not None:
             raise ValueError("knots: expected either domain or knots, not both; leave out one")
-        shape = _grid_shape(values)
+        shape = grid_shape(values)
+        if is_parameter:
+            check_box_shape(domain)
         self._parameters = {"values": values, "domain": domain if is_parameter else None}
         self._options = {
-            "grid_lines": None if is_parameter else _grid_lines(shape, domain, knots),
+            "grid_lines": None if is_parameter else grid_lines_of(shape, domain, knots),
             "is_uniform": knots is None,
             "mass": check_mass(mass),
         }
@@ -115,7 +123,7 @@ class PolynomialGrid(Density):
         PolynomialGrid
             With the first coordinate to the right and the second upwards.
         """
-        levels = _grey_levels(array)
+        levels = grey_levels(array)
         if invert:
             if levels.max() > 1:
                 raise ValueError(
@@ -137,21 +145,27 @@ class PolynomialGrid(Density):
     @cached_property
     def coefficients(self) -> FloatArray:
         """Read-only coefficients (nx, ny, k + 1, k + 1), scaled to the mass asked for."""
+        return self._scaled[0]
+
+    @cached_property
+    def _scaled(self) -> tuple[FloatArray, float]:
+        """The coefficients, and the factor by which they were scaled."""
         coefficients = check_coefficients(self.values)
-        total = float(_pixel_masses(coefficients, self.x_lines, self.y_lines).sum())
+        total = float(pixel_masses(coefficients, self.x_lines, self.y_lines).sum())
         if not total > 0:
             raise ValueError("values: expected a density with positive mass, not zero everywhere")
         mass = self._options["mass"]
+        factor = 1.0 if mass is None else mass / total
         if mass is not None:
-            coefficients *= mass / total
-        return freeze(coefficients)
+            coefficients *= factor
+        return freeze(coefficients), factor
 
     @cached_property
     def _lines(self) -> tuple[FloatArray, FloatArray]:
         lines: tuple[FloatArray, FloatArray] | None = self._options["grid_lines"]
         if lines is not None:
             return lines
-        return _grid_lines(_grid_shape(self.values), self._parameters["domain"], None)
+        return grid_lines_of(grid_shape(self.values), self._parameters["domain"], None)
 
     @property
     def x_lines(self) -> FloatArray:
@@ -198,14 +212,15 @@ class PolynomialGrid(Density):
         mass: float | None = self._options["mass"]
         if mass is not None:
             return mass
-        return float(_pixel_masses(self.coefficients, self.x_lines, self.y_lines).sum())
+        return float(pixel_masses(self.coefficients, self.x_lines, self.y_lines).sum())
 
     def __repr__(self) -> str:
-        (x0, y0), (x1, y1) = self.box
-        nx, ny = self.coefficients.shape[:2]
+        # Of shapes and options only: there may be no values yet, or they may be derivatives.
+        nx, ny = grid_shape(self.values)
+        terms = round((np.size(self.values) // (nx * ny)) ** 0.5)
         return (
-            f"PolynomialGrid({nx} x {ny} pixels of degree {self.degree} on "
-            f"[{x0:g}, {x1:g}] x [{y0:g}, {y1:g}], mass {self.total_mass:g})"
+            f"{type(self).__name__}({nx} x {ny} pixels of degree {terms - 1} "
+            f"{describe_frame(self._options['grid_lines'], self._options['mass'])})"
         )
 
     def evaluate(self, points: Any) -> FloatArray:
@@ -264,125 +279,57 @@ class PolynomialGrid(Density):
         self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to the values, and the domain if it is an array."""
-        raise NotImplementedError
+        moments = self.kernel(frame).moments(diagram)
+        by_values = self._pull_back_to_values(diagram, frame, potential, moments)
+        if self._parameters["domain"] is None:
+            return (by_values,)
+        return by_values, self._pull_back_to_domain(frame, potential, moments)
 
+    def _pull_back_to_values(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential, moments: CellMoments
+    ) -> FloatArray:
+        """Integrals of the potential against each pixel's monomials, on the whole grid.
 
-class GridDensityKernel:
-    """Integrals of a polynomial grid over power cells (see `DensityKernel`)."""
-
-    def __init__(
-        self, x_lines: FloatArray, y_lines: FloatArray, coefficients: FloatArray, uniform: bool
-    ) -> None:
-        self.x_lines, self.y_lines = x_lines, y_lines
-        self.pixel_masses = _pixel_masses(coefficients, x_lines, y_lines)
-        self._kernel = GridKernel(x_lines, y_lines, coefficients, uniform, uniform)
-
-    @property
-    def box(self) -> FloatArray:
-        """``[[x_min, y_min], [x_max, y_max]]``."""
-        x, y = self.x_lines, self.y_lines
-        return np.array([[x[0], y[0]], [x[-1], y[-1]]])
-
-    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
-        """Cell masses, and edge integrals over twice the sites' distance."""
-        return self._kernel.masses_and_edge_weights(  # type: ignore[no-any-return]
-            diagram.positions,
-            diagram.weights,
-            diagram.low_weights,
-            diagram.vertices,
-            diagram.edge_sites,
-            diagram.edge_vertices,
-            diagram.is_hidden,
-            driver.threads,
+        Pixels without mass count too: their values can grow.
+        """
+        if self._options["mass"] is not None:
+            potential = potential.recentred(moments)
+        x_lines, y_lines = (
+            (lines - frame.origin[k]) / frame.scale[k]
+            for k, lines in enumerate((self.x_lines, self.y_lines))
         )
-
-    def moments(self, diagram: DiagramArrays) -> CellMoments:
-        """Moments of order 0, 1, 2 of every cell."""
-        points, offsets = diagram.polygons(box_corners(self.box))
-        return CellMoments(*self._kernel.cell_moments(points, offsets, driver.threads))
-
-    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
-        """Masses of the boxes of a uniform grid, each pixel taken as constant."""
-        along_x = _overlaps(self.x_lines, box[:, 0], count)
-        return along_x @ self.pixel_masses @ _overlaps(self.y_lines, box[:, 1], count).T
-
-
-def _grid_shape(values: Any) -> tuple[int, int]:
-    """Return (nx, ny) of an array that may have no values yet."""
-    shape = np.shape(values)
-    if len(shape) not in (2, 3) or 0 in shape:
-        raise ValueError(
-            "values: expected shape (nx, ny) or (nx, ny, (k + 1)**2) without empty axes, "
-            f"not {tuple(shape)}"
+        integrals = potential_integrals(
+            diagram, potential, (x_lines, y_lines), self._options["is_uniform"], self.degree + 1
         )
-    count = shape[2] if len(shape) == 3 else 1
-    if round(count**0.5) ** 2 != count:
-        raise ValueError(
-            "values: expected (k + 1)**2 coefficients per pixel (1, 4, 9, 16, 25, ...), "
-            f"not {count}"
-        )
-    return shape[0], shape[1]
+        integrals *= float(np.prod(frame.scale)) * self._scaled[1]
+        return integrals.reshape(np.shape(self.values))
 
+    def _pull_back_to_domain(
+        self, frame: Frame, potential: CellPotential, moments: CellMoments
+    ) -> FloatArray:
+        """The mass is carried along by x = low + t (high - low), t its place in the grid.
 
-def check_coefficients(values: Any) -> FloatArray:
-    """Return nonnegative polynomial coefficients (nx, ny, k + 1, k + 1)."""
-    given = check_real_array(values, "values")
-    shape = _grid_shape(given)
-    terms = round((given.size // (shape[0] * shape[1])) ** 0.5)
-    coefficients = given.reshape(*shape, terms, terms)
-    negative = find_negative_pixel(coefficients)
-    if negative is not None:
-        raise ValueError(
-            f"values: expected a nonnegative density, not one below zero on pixel {negative}; "
-            "clip it or add a constant"
-        )
-    return coefficients
-
-
-def _grid_lines(shape: tuple[int, ...], domain: Any, knots: Any) -> tuple[FloatArray, FloatArray]:
-    if knots is None:
-        box = check_box(((0, 0), (1, 1)) if domain is None else domain)
-        lines = [np.linspace(box[0, k], box[1, k], shape[k] + 1) for k in range(2)]
-    else:
-        if domain is not None:
-            raise ValueError("knots: expected either domain or knots, not both; leave out one")
-        if not hasattr(knots, "__len__"):
-            raise TypeError(f"knots: expected (x_lines, y_lines), not {knots!r}")
-        if len(knots) != 2:
-            raise ValueError(f"knots: expected (x_lines, y_lines), not {len(knots)} arrays")
-        lines = [check_real_array(knots[k], f"knots[{k}]") for k in range(2)]
-    for k in range(2):
-        if lines[k].shape != (shape[k] + 1,):
-            raise ValueError(
-                f"knots[{k}]: expected {shape[k] + 1} grid lines for {shape[k]} pixels, "
-                f"not shape {lines[k].shape}"
+        So the integral of the potential phi changes by that of (1 - t) dphi/dx with the lower side
+        and of t dphi/dx with the upper. If it is the values that stay, not the mass, the mass
+        changes in proportion to the length of the side too.
+        """
+        box = frame.apply(self.box)
+        filled = moments.masses > 0
+        masses, centroids = moments.masses[filled, None], moments.centroids[filled]
+        gaps = centroids - potential.sites[filled]
+        spreads = moments.second_moments[filled][:, [0, 2]] / (box[1] - box[0])
+        slopes = 2.0 * self.total_mass * potential.metric / frame.scale
+        by_sides = [
+            slopes * (masses * gaps * share + sign * spreads).sum(axis=0)
+            for share, sign in (
+                ((box[1] - centroids) / (box[1] - box[0]), -1.0),
+                ((centroids - box[0]) / (box[1] - box[0]), 1.0),
             )
-        if not (np.diff(lines[k]) > 0).all():
-            name = "domain" if knots is None else f"knots[{k}]"
-            raise ValueError(
-                f"{name}: expected increasing grid lines, each pixel wider than rounding"
-            )
-    return freeze(lines[0]), freeze(lines[1])
-
-
-def _grey_levels(array: Any) -> FloatArray:
-    image = to_numpy(array)
-    white = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
-    levels = check_real_array(image, "array") / white
-    if levels.ndim == 3 and levels.shape[2] == 3:
-        levels = levels @ np.array([0.2126, 0.7152, 0.0722])
-    if levels.ndim != 2 or levels.size == 0:
-        raise ValueError(
-            "array: expected a (height, width) or (height, width, 3) image, not shape "
-            f"{image.shape}; drop an alpha channel first"
-        )
-    return levels
-
-
-def _pixel_masses(coefficients: FloatArray, x_lines: FloatArray, y_lines: FloatArray) -> FloatArray:
-    integrals = 1.0 / np.arange(1, coefficients.shape[2] + 1)
-    means = np.einsum("xypq,p,q->xy", coefficients, integrals, integrals)
-    return np.asarray(means * np.diff(x_lines)[:, None] * np.diff(y_lines)[None, :])
+        ]
+        if self._options["mass"] is None:
+            growth = self.total_mass * potential.integral(moments) / (self.box[1] - self.box[0])
+            by_sides = [by_sides[0] - growth, by_sides[1] + growth]
+        return np.array(by_sides)
 
 
 def _pixel_coordinates(
@@ -391,11 +338,3 @@ def _pixel_coordinates(
     """Return the pixel of each value along an axis and where in it, from 0 to 1."""
     pixel = np.clip(np.searchsorted(lines, values, side="right") - 1, 0, len(lines) - 2)
     return pixel, (values - lines[pixel]) / (lines[pixel + 1] - lines[pixel])
-
-
-def _overlaps(lines: FloatArray, interval: FloatArray, count: int) -> FloatArray:
-    """Return the share (count, pixels) of each pixel that lies in each of equal bins."""
-    bins = np.linspace(interval[0], interval[1], count + 1)
-    low = np.maximum(bins[:-1, None], lines[None, :-1])
-    high = np.minimum(bins[1:, None], lines[None, 1:])
-    return np.asarray(np.maximum(high - low, 0.0) / np.diff(lines))

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from sdot.distributions.density import CellMoments, DensityKernel
-from sdot.distributions.polynomial_grid import GridDensityKernel
+from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.power_diagram import DiagramArrays
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.initial_weights import shrunk_sites_weights

@@ -7,7 +7,14 @@ import pytest
 from support.problems import gmm_image, random_image, random_sites, uniform
 
 import sdot
-from sdot import ConvergenceError, PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
+from sdot import (
+    ConvergenceError,
+    PolynomialGrid,
+    SplineGrid,
+    SumOfDiracs,
+    distance,
+    optimal_transport_plan,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -146,6 +153,76 @@ def test_a_module_trained_by_adam() -> None:
     # 20 sites cannot do better than hexagons: 5 sqrt(3) / 54 per site and area (Fejes Toth).
     assert values[-1] > 5 * np.sqrt(3) / 54 / 20
     assert (torch.softmax(module.logits, 0).detach() != 0.05).any()
+
+
+class Picture(torch.nn.Module):
+    """A density whose values are a parameter, made once: an optimiser writes to them."""
+
+    def __init__(self, make) -> None:  # type: ignore[no-untyped-def]
+        super().__init__()
+        self.values = torch.nn.Parameter(torch.ones(5, 5, dtype=torch.float64))
+        self.density = make(self.values)
+
+    def forward(self, diracs: SumOfDiracs):  # type: ignore[no-untyped-def]
+        return distance(diracs, self.density)
+
+
+@pytest.mark.parametrize(
+    "make", [PolynomialGrid, lambda v: SplineGrid(v, 1, negative="clip")], ids=["grid", "spline"]
+)
+def test_a_density_with_a_parameter_trained_by_adam(make) -> None:  # type: ignore[no-untyped-def]
+    module, diracs = Picture(make), SumOfDiracs(0.3 + 0.2 * random_sites(10))
+    optimizer = torch.optim.Adam(module.parameters(), lr=2e-2)
+    values = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        value = module(diracs)
+        value.backward()
+        optimizer.step()
+        with torch.no_grad():
+            module.values.clamp_(min=1e-3)
+        values.append(value.item())
+    assert values[-1] < 0.7 * values[0]
+    # The plan and the value without a graph see what was written too.
+    fresh = distance(diracs, make(module.values.detach().clone()))
+    assert fresh.item() != pytest.approx(values[0], rel=0.1)
+    with torch.no_grad():
+        assert module(diracs).item() == pytest.approx(fresh.item(), rel=1e-12)
+    plan = optimal_transport_plan(diracs, module.density)
+    assert plan.distance.item() == pytest.approx(fresh.item(), rel=1e-12)
+
+
+def test_plans_of_trained_sites_are_those_of_the_present_positions() -> None:
+    sites = torch.nn.Parameter(torch.tensor(SITES))
+    diracs = SumOfDiracs(sites)
+    optimal_transport_plan(diracs, DENSITY)
+    with torch.no_grad():
+        sites.mul_(0.5)
+    plan = optimal_transport_plan(diracs, DENSITY)
+    expected = optimal_transport_plan(SumOfDiracs(0.5 * SITES), DENSITY)
+    assert plan.distance.item() == expected.distance
+
+
+def test_masses_are_compared_at_the_present_values() -> None:
+    values = torch.nn.Parameter(torch.ones(2, 2, dtype=torch.float64))
+    density = PolynomialGrid(values, mass=None)
+    with torch.no_grad():
+        values.mul_(3)
+    for solve in (distance, optimal_transport_plan):
+        with pytest.raises(ValueError, match="same total mass"):
+            solve(SumOfDiracs(SITES), density)
+        solve(SumOfDiracs(SITES, mass=3), density)
+
+
+def test_functional_transforms_of_the_values_of_a_density() -> None:
+    def cost(values):  # type: ignore[no-untyped-def]
+        density = SplineGrid(values, 1)
+        return distance(SumOfDiracs(SITES), density, tol=1e-12, warm_start=False)
+
+    values = torch.tensor(5 + random_image())
+    reference = values.clone().requires_grad_()
+    cost(reference).backward()
+    np.testing.assert_array_equal(torch.func.grad(cost)(values), reference.grad)
 
 
 def test_numpy_sites_with_the_torch_driver() -> None:

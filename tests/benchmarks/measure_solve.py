@@ -19,7 +19,7 @@ import numpy as np
 import sdot.solver.newton
 import sdot.solver.solve
 from sdot import OtPlan, SumOfDiracs, optimal_transport_plan
-from sdot.distributions.polynomial_grid import GridDensityKernel
+from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
 
 TOL = 1e-6

@@ -22,7 +22,7 @@ from support.exact import (
 from support.problems import lattice, random_coefficients, random_image, random_lines, random_sites
 
 from sdot import driver
-from sdot.distributions.polynomial_grid import GridDensityKernel
+from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.power_diagram import DiagramArrays
 
 DEGREES = range(6)

@@ -175,6 +175,48 @@ def _local_moments(table: list[list[Fraction]], coefficients: FloatArray) -> lis
     return result
 
 
+def grid_pull_back(
+    cells: Sequence[Polygon],
+    potential: tuple[FloatArray, FloatArray, FloatArray],
+    x_lines: FloatArray,
+    y_lines: FloatArray,
+    terms: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the integrals (nx, ny, terms, terms) of a potential times s**p t**q, and their size.
+
+    On cell i the potential is the sum of metric[k] (u[k] - sites[i, k])**2, minus constants[i].
+    The size is that with plus.
+    """
+    metric, sites, constants = potential
+    a, b = (Fraction(float(m)) for m in metric)
+    shape = len(x_lines) - 1, len(y_lines) - 1, terms, terms
+    sums = np.full(shape, Fraction(0), dtype=object)
+    sizes = np.full(shape, Fraction(0), dtype=object)
+    for cell, site, constant in zip(cells, rational_polygon(sites), constants, strict=True):
+        c = Fraction(float(constant))
+        for ix, iy in np.ndindex(shape[:2]):
+            x0, x1, y0, y1 = (
+                Fraction(float(v)) for v in (*x_lines[ix : ix + 2], *y_lines[iy : iy + 2])
+            )
+            piece = clip(clip(cell, Fraction(-1), Fraction(0), -x0), Fraction(1), Fraction(0), x1)
+            piece = clip(clip(piece, Fraction(0), Fraction(-1), -y0), Fraction(0), Fraction(1), y1)
+            if not piece:
+                continue
+            w, h = x1 - x0, y1 - y0
+            local = tuple(((x - x0) / w, (y - y0) / h) for x, y in piece)
+            table = monomial_integrals(local, terms + 1)
+            gx, gy = x0 - site[0], y0 - site[1]
+            for p, q in np.ndindex(terms, terms):
+                along_x = gx * gx * table[p][q] + 2 * gx * w * table[p + 1][q]
+                along_y = gy * gy * table[p][q] + 2 * gy * h * table[p][q + 1]
+                squares = a * (along_x + w * w * table[p + 2][q]) + b * (
+                    along_y + h * h * table[p][q + 2]
+                )
+                sums[ix, iy, p, q] += w * h * (squares - c * table[p][q])
+                sizes[ix, iy, p, q] += w * h * (squares + abs(c) * table[p][q])
+    return sums.astype(np.float64), sizes.astype(np.float64)
+
+
 def central_second_moments(moments: Moments) -> tuple[Fraction, Fraction, Fraction]:
     """Return xx, xy, yy about the centroid, without cancellation: the arithmetic is exact."""
     m = moments

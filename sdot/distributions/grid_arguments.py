@@ -1,0 +1,112 @@
+"""What a density on a grid may be given: coefficients, grid lines, images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdot.distributions.bernstein import find_negative_pixel
+from sdot.frameworks import to_numpy
+from sdot.validation import FloatArray, check_box, check_real_array, freeze
+
+__all__ = [
+    "check_box_shape",
+    "check_coefficients",
+    "describe_frame",
+    "grey_levels",
+    "grid_lines_of",
+    "grid_shape",
+]
+
+
+def grid_shape(values: Any) -> tuple[int, int]:
+    """Return (nx, ny) of an array that may have no values yet."""
+    shape = np.shape(values)
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise ValueError(
+            "values: expected shape (nx, ny) or (nx, ny, (k + 1)**2) without empty axes, "
+            f"not {tuple(shape)}"
+        )
+    count = shape[2] if len(shape) == 3 else 1
+    if round(count**0.5) ** 2 != count:
+        raise ValueError(
+            "values: expected (k + 1)**2 coefficients per pixel (1, 4, 9, 16, 25, ...), "
+            f"not {count}"
+        )
+    return shape[0], shape[1]
+
+
+def check_coefficients(values: Any) -> FloatArray:
+    """Return nonnegative polynomial coefficients (nx, ny, k + 1, k + 1)."""
+    given = check_real_array(values, "values")
+    shape = grid_shape(given)
+    terms = round((given.size // (shape[0] * shape[1])) ** 0.5)
+    coefficients = given.reshape(*shape, terms, terms)
+    negative = find_negative_pixel(coefficients)
+    if negative is not None:
+        raise ValueError(
+            f"values: expected a nonnegative density, not one below zero on pixel {negative}; "
+            "clip it or add a constant"
+        )
+    return coefficients
+
+
+def grid_lines_of(shape: tuple[int, ...], domain: Any, knots: Any) -> tuple[FloatArray, FloatArray]:
+    """Return read-only grid lines for a grid of pixels, from a box or as they are given."""
+    if knots is None:
+        box = check_box(((0, 0), (1, 1)) if domain is None else domain)
+        lines = [np.linspace(box[0, k], box[1, k], shape[k] + 1) for k in range(2)]
+    else:
+        if domain is not None:
+            raise ValueError("knots: expected either domain or knots, not both; leave out one")
+        if not hasattr(knots, "__len__"):
+            raise TypeError(f"knots: expected (x_lines, y_lines), not {knots!r}")
+        if len(knots) != 2:
+            raise ValueError(f"knots: expected (x_lines, y_lines), not {len(knots)} arrays")
+        lines = [check_real_array(knots[k], f"knots[{k}]") for k in range(2)]
+    for k in range(2):
+        if lines[k].shape != (shape[k] + 1,):
+            raise ValueError(
+                f"knots[{k}]: expected {shape[k] + 1} grid lines for {shape[k]} pixels, "
+                f"not shape {lines[k].shape}"
+            )
+        if not (np.diff(lines[k]) > 0).all():
+            name = "domain" if knots is None else f"knots[{k}]"
+            raise ValueError(
+                f"{name}: expected increasing grid lines, each pixel wider than rounding"
+            )
+    return freeze(lines[0]), freeze(lines[1])
+
+
+def check_box_shape(domain: Any) -> None:
+    """Refuse an array that cannot be a box, though it may have no values yet."""
+    if tuple(domain.shape) != (2, 2):
+        raise ValueError(
+            "domain: expected ((x_min, y_min), (x_max, y_max)), not an array of shape "
+            f"{tuple(domain.shape)}"
+        )
+
+
+def describe_frame(lines: tuple[FloatArray, FloatArray] | None, mass: float | None) -> str:
+    """Return "on [0, 1] x [0, 1], mass 1", without lines or mass if they are parameters."""
+    where = "on a domain given as an array"
+    if lines is not None:
+        x, y = lines
+        where = f"on [{x[0]:g}, {x[-1]:g}] x [{y[0]:g}, {y[-1]:g}]"
+    return f"{where}, " + ("mass as given" if mass is None else f"mass {mass:g}")
+
+
+def grey_levels(array: Any) -> FloatArray:
+    """Return the luminance (height, width) of an image, 1 for white."""
+    image = to_numpy(array)
+    white = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
+    levels = check_real_array(image, "array") / white
+    if levels.ndim == 3 and levels.shape[2] == 3:
+        levels = levels @ np.array([0.2126, 0.7152, 0.0722])
+    if levels.ndim != 2 or levels.size == 0:
+        raise ValueError(
+            "array: expected a (height, width) or (height, width, 3) image, not shape "
+            f"{image.shape}; drop an alpha channel first"
+        )
+    return levels

@@ -1,0 +1,106 @@
+"""Integrals of piecewise polynomial densities over power cells."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from sdot.cgal_wrap import polynomial_grid_integrals as compiled
+from sdot.distributions.density import CellMoments, CellPotential
+from sdot.driver import driver
+from sdot.power_diagram import DiagramArrays, box_corners
+from sdot.validation import FloatArray, freeze
+
+__all__ = ["GridDensityKernel", "pixel_masses", "potential_integrals"]
+
+
+class GridDensityKernel:
+    """Integrals of a polynomial grid over power cells (see `DensityKernel`)."""
+
+    def __init__(
+        self, x_lines: FloatArray, y_lines: FloatArray, coefficients: FloatArray, uniform: bool
+    ) -> None:
+        self.x_lines, self.y_lines = x_lines, y_lines
+        self.pixel_masses = pixel_masses(coefficients, x_lines, y_lines)
+        self._kernel = compiled.GridKernel(x_lines, y_lines, coefficients, uniform, uniform)
+        self._last_moments: tuple[weakref.ref[DiagramArrays], CellMoments] | None = None
+
+    @property
+    def box(self) -> FloatArray:
+        """``[[x_min, y_min], [x_max, y_max]]``."""
+        x, y = self.x_lines, self.y_lines
+        return np.array([[x[0], y[0]], [x[-1], y[-1]]])
+
+    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
+        """Cell masses, and edge integrals over twice the sites' distance."""
+        return self._kernel.masses_and_edge_weights(  # type: ignore[no-any-return]
+            diagram.positions,
+            diagram.weights,
+            diagram.low_weights,
+            diagram.vertices,
+            diagram.edge_sites,
+            diagram.edge_vertices,
+            diagram.is_hidden,
+            driver.threads,
+        )
+
+    def moments(self, diagram: DiagramArrays) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell."""
+        # The derivatives ask for those of the solution's diagram once more.
+        last = self._last_moments
+        if last is not None and last[0]() is diagram:
+            return last[1]
+        points, offsets = diagram.polygons(box_corners(self.box))
+        moments = CellMoments(*self._kernel.cell_moments(points, offsets, driver.threads))
+        for array in moments:
+            freeze(array)
+        self._last_moments = weakref.ref(diagram), moments
+        return moments
+
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
+        """Masses of the boxes of a uniform grid, each pixel taken as constant."""
+        along_x = _overlaps(self.x_lines, box[:, 0], count)
+        return along_x @ self.pixel_masses @ _overlaps(self.y_lines, box[:, 1], count).T
+
+
+def potential_integrals(
+    diagram: DiagramArrays,
+    potential: CellPotential,
+    lines: tuple[FloatArray, FloatArray],
+    uniform: bool,
+    terms: int,
+) -> FloatArray:
+    """Integrals (nx, ny, terms, terms) of a potential against every monomial of every pixel.
+
+    Lines and integrals are in the coordinates of the diagram.
+    """
+    x, y = lines
+    points, offsets = diagram.polygons(box_corners(np.array([[x[0], y[0]], [x[-1], y[-1]]])))
+    return compiled.pull_back(  # type: ignore[no-any-return]
+        x,
+        y,
+        uniform,
+        terms,
+        points,
+        offsets,
+        potential.metric,
+        np.ascontiguousarray(potential.sites),
+        potential.constants,
+        driver.threads,
+    )
+
+
+def pixel_masses(coefficients: FloatArray, x_lines: FloatArray, y_lines: FloatArray) -> FloatArray:
+    """Return the mass (nx, ny) of every pixel."""
+    integrals = 1.0 / np.arange(1, coefficients.shape[2] + 1)
+    means = np.einsum("xypq,p,q->xy", coefficients, integrals, integrals)
+    return np.asarray(means * np.diff(x_lines)[:, None] * np.diff(y_lines)[None, :])
+
+
+def _overlaps(lines: FloatArray, interval: FloatArray, count: int) -> FloatArray:
+    """Return the share (count, pixels) of each pixel that lies in each of equal bins."""
+    bins = np.linspace(interval[0], interval[1], count + 1)
+    low = np.maximum(bins[:-1, None], lines[None, :-1])
+    high = np.minimum(bins[1:, None], lines[None, 1:])
+    return np.asarray(np.maximum(high - low, 0.0) / np.diff(lines))
