@@ -79,6 +79,7 @@ def _code(heading: str) -> str:
 SETUP = _code("Setup")
 JAX_BLOCK = _code("Minimizing with JAX")
 TORCH_BLOCK = _code("Minimizing with PyTorch")
+MIXTURE_BLOCK = _code("Fitting GMM Parameters Directly")
 
 
 def _losses(output: str) -> list[float]:
@@ -127,3 +128,35 @@ def test_the_torch_block_as_written(tmp_path: Path) -> None:
     # Adam's steps of 5e-3 take the sites into the peaks.
     assert 0.03 < losses[0] < 0.07
     assert losses[-1] < 0.1 * losses[0]
+
+
+# The block uses `observed_points`, which are left to the reader, and defines loss and grad_fn.
+OBSERVED = "import numpy as np\nobserved_points = np.random.default_rng( 0 ).random( ( 20, 2 ) )\n"
+USE = """
+rng = np.random.default_rng( 1 )
+means, log_weights = jnp.array( rng.random( ( 3, 2 ) ) ), jnp.array( rng.random( 3 ) )
+rows = jnp.array( rng.random( ( 3, 2 ) ) ) - 3
+for log_covs in ( rows[ :, 0 ], rows, jnp.stack( [ rows, rows[ :, ::-1 ] ], axis = 1 )
+                  - 2 * ( 1 - jnp.eye( 2 ) ) ):
+    value, grads = loss( means, log_covs, log_weights ), grad_fn( means, log_covs, log_weights )
+    point = ( means, log_covs, log_weights )
+    change = 0
+    for k in range( 3 ):
+        d = jnp.array( rng.normal( size = point[ k ].shape ) )
+        d = ( d + d.mT ) / 2 if d.ndim == 3 else d
+        ends = [ loss( *point[ :k ], point[ k ] + h * d, *point[ k + 1: ] ) for h in ( 1e-5, -1e-5 ) ]
+        change = max( change, abs( ( ends[ 0 ] - ends[ 1 ] ) / 2e-5 - ( grads[ k ] * d ).sum() ) )
+    print( log_covs.ndim, value.dtype, [ g.shape for g in grads ], change < 1e-7, value > 0.01 )
+"""
+
+
+def test_the_planned_block_as_written(tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    assert MIXTURE_BLOCK.rstrip().endswith("grad_fn = jax.grad( loss, argnums = ( 0, 1, 2 ) )")
+    result = run_python(OBSERVED + MIXTURE_BLOCK + USE, tmp_path, JAX_ENABLE_X64="1")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "1 float64 [(3, 2), (3,), (3,)] True True",
+        "2 float64 [(3, 2), (3, 2), (3,)] True True",
+        "3 float64 [(3, 2), (3, 2, 2), (3,)] True True",
+    ]
