@@ -76,8 +76,11 @@ private:
         polygon_ = domain_;
         for (auto k = diagram_.cell_offsets[site]; k < diagram_.cell_offsets[site + 1]; ++k) {
             const auto other = diagram_.other_site(diagram_.cell_edges[k], site);
-            const Bisector bisector = diagram_.sites.bisector(site, other);
-            clip(polygon_, [&](Point x) { return bisector.side(x); }, scratch_);
+            // Seen from the same site by both cells.
+            const Bisector bisector =
+                diagram_.sites.bisector(std::min(site, other), std::max(site, other));
+            clip(polygon_, [&](Point x) { return bisector.side(x); }, scratch_,
+                 site < other ? 1.0 : -1.0);
             polygon_.swap(scratch_);
         }
         if (polygon_.size() < 3) polygon_.clear();

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "gauss_rules.hpp"
@@ -135,7 +136,11 @@ public:
         const bool near = squared_distance_ < kNear * kNear;
         double flux = 0;
         for_each_side([&](Point a, Point b) {
-            flux += near ? near_flux(rules, a, b) : far_flux(rules, a, b);
+            // Always in the same sense, for the two polygons that share a side to agree on it.
+            const bool forward = a.x != b.x ? a.x < b.x : a.y < b.y;
+            if (!forward) std::swap(a, b);
+            const double through = near ? near_flux(rules, a, b) : far_flux(rules, a, b);
+            flux += forward ? through : -through;
         });
         return flux / kTwoPi;
     }

@@ -57,9 +57,11 @@ struct WeightedSites {
 
 using Polygon = std::vector<Point>;  // convex, counter-clockwise
 
-// Sutherland-Hodgman: the part of `polygon` where `side` is not positive.
+// Sutherland-Hodgman: the part of `polygon` where `sign * side` is not positive. A crossing has the
+// same bits whatever the sign and the sense in which its side of the polygon runs, so that what
+// is cut apart fits together.
 template <class Side>
-void clip(const Polygon& polygon, const Side& side, Polygon& result) {
+void clip(const Polygon& polygon, const Side& side, Polygon& result, double sign = 1) {
     result.clear();
     const std::size_t count = polygon.size();
     if (count == 0) return;
@@ -67,11 +69,13 @@ void clip(const Polygon& polygon, const Side& side, Polygon& result) {
     double previous_side = side(previous);
     for (const Point& current : polygon) {
         const double current_side = side(current);
-        if ((previous_side < 0 && current_side > 0) || (previous_side > 0 && current_side < 0)) {
-            const double t = previous_side / (previous_side - current_side);
-            result.push_back(previous + t * (current - previous));
-        }
-        if (current_side <= 0) result.push_back(current);
+        if (previous_side < 0 && current_side > 0)
+            result.push_back(previous + (previous_side / (previous_side - current_side)) *
+                                            (current - previous));
+        else if (previous_side > 0 && current_side < 0)
+            result.push_back(current + (current_side / (current_side - previous_side)) *
+                                           (previous - current));
+        if (sign * current_side <= 0) result.push_back(current);
         previous = current;
         previous_side = current_side;
     }

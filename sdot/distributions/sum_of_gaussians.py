@@ -86,7 +86,7 @@ class SumOfGaussians(Density):
             "domain": None if domain is None else freeze(check_convex_domain(domain)),
         }
         if self.has_values:
-            self._masses, self._factors  # noqa: B018  (checks the values)
+            self._means, self._masses, self._factors  # noqa: B018  (checks the values)
 
     @property
     def means(self) -> Any:
@@ -129,6 +129,7 @@ class SumOfGaussians(Density):
     def _covariances(self) -> FloatArray:
         """Full matrices (k, 2, 2)."""
         given = check_real_array(self.covs, "covs")
+        check_covariances(given)
         if given.ndim == 1:
             return np.asarray(given[:, None, None] * np.eye(2))
         if given.ndim == 2:
@@ -138,7 +139,6 @@ class SumOfGaussians(Density):
     @cached_property
     def _factors(self) -> FloatArray:
         """Entries xx, yx, yy (k, 3) of the Cholesky factors."""
-        check_covariances(check_real_array(self.covs, "covs"))
         return cholesky_factors(self._covariances)
 
     @cached_property
@@ -148,7 +148,7 @@ class SumOfGaussians(Density):
             return np.full(len(self), 1 / len(self))
         weights = check_real_array(self.weights, "weights")
         check_positive(weights, "weights")
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
     @cached_property
     def _share_inside(self) -> float:

@@ -144,7 +144,8 @@ for log_covs in ( rows[ :, 0 ], rows, jnp.stack( [ rows, rows[ :, ::-1 ] ], axis
     for k in range( 3 ):
         d = jnp.array( rng.normal( size = point[ k ].shape ) )
         d = ( d + d.mT ) / 2 if d.ndim == 3 else d
-        ends = [ loss( *point[ :k ], point[ k ] + h * d, *point[ k + 1: ] ) for h in ( 1e-5, -1e-5 ) ]
+        ends = [ loss( *point[ :k ], point[ k ] + h * d, *point[ k + 1: ] )
+                 for h in ( 1e-5, -1e-5 ) ]
         change = max( change, abs( ( ends[ 0 ] - ends[ 1 ] ) / 2e-5 - ( grads[ k ] * d ).sum() ) )
     print( log_covs.ndim, value.dtype, [ g.shape for g in grads ], change < 1e-7, value > 0.01 )
 """
