@@ -46,15 +46,23 @@ struct UniformGrid {
 
 inline std::size_t distance(std::size_t i, std::size_t j) { return i > j ? i - j : j - i; }
 
-inline std::size_t index_of_largest(const std::vector<double>& values) {
-    std::size_t largest = 0;
-    for (std::size_t j = 1; j < values.size(); ++j)
+// Indices begin <= i < end.
+struct Range {
+    std::size_t begin, end;
+};
+
+inline std::size_t index_of_largest(const std::vector<double>& values, Range range) {
+    std::size_t largest = range.begin;
+    for (std::size_t j = range.begin + 1; j < range.end; ++j)
         if (values[j] > values[largest]) largest = j;
     return largest;
 }
 
 // log sum_j exp(values[j] - (output[k] - input[j])^2 / eps) for all k, for one row of values at a
 // time; -infinity if all values are. The reference is the middle one of every eight outputs.
+//
+// Terms to the left of the largest count for less still at outputs further to the right, and the
+// other way round. So the middle block of outputs tells where to look for those on its two sides.
 class AxisLogSum {
 public:
     AxisLogSum(const UniformAxis& outputs, const UniformAxis& inputs, double epsilon)
@@ -77,64 +85,86 @@ public:
     // Writes result[k * stride]; `exponents` is room for one number per input.
     void row(const double* values, std::size_t stride, std::vector<double>& exponents,
              double* result) const {
-        for (std::size_t begin = 0; begin < outputs_.count; begin += kBlock) {
-            const std::size_t end = std::min(begin + kBlock, outputs_.count);
-            if (!block(values, begin, end, stride, exponents, result))
-                for (std::size_t k = begin; k < end; ++k)
-                    result[k * stride] = one_output(values, k, exponents);
-        }
+        blocks({0, (outputs_.count + kBlock - 1) / kBlock}, {0, inputs_.count},
+               {values, stride, exponents, result});
     }
 
 private:
     static constexpr std::size_t kBlock = 8, kMiddle = 4;
     static constexpr double kLargestExponent = 600.0;  // far from overflow
 
+    struct Row {
+        const double* values;
+        std::size_t stride;
+        std::vector<double>& exponents;
+        double* result;
+    };
+
+    void blocks(Range range, Range terms, const Row& row) const {
+        if (range.begin == range.end) return;
+        const std::size_t middle = (range.begin + range.end) / 2;
+        const Range outputs{middle * kBlock, std::min((middle + 1) * kBlock, outputs_.count)};
+        Range counting = terms;
+        if (!block(outputs, counting, row))
+            for (std::size_t k = outputs.begin; k < outputs.end; ++k)
+                row.result[k * row.stride] = one_output(k, terms, row);
+        blocks({range.begin, middle}, {terms.begin, counting.end}, row);
+        blocks({middle + 1, range.end}, {counting.begin, terms.end}, row);
+    }
+
     double cost(std::size_t k, std::size_t j) const {
         const double difference = outputs_[k] - inputs_[j];
         return difference * difference / epsilon_;
     }
 
-    std::size_t fill_exponents(const double* values, std::size_t k,
-                               std::vector<double>& exponents) const {
-        const double inverse = 1 / epsilon_;
-        for (std::size_t j = 0; j < inputs_.count; ++j) {
-            const double difference = outputs_[k] - inputs_[j];
-            exponents[j] = values[j] - difference * difference * inverse;
+    // Fills in the exponents for output k, and returns where the largest is.
+    std::size_t fill_exponents(std::size_t k, Range terms, const Row& row) const {
+        const double output = outputs_[k], inverse = 1 / epsilon_;
+        for (std::size_t j = terms.begin; j < terms.end; ++j) {
+            const double difference = output - inputs_[j];
+            row.exponents[j] = row.values[j] - difference * difference * inverse;
         }
-        return index_of_largest(exponents);
+        return index_of_largest(row.exponents, terms);
     }
 
-    // False where terms too far from each other count, for instance on both sides of a gap.
-    bool block(const double* values, std::size_t begin, std::size_t end, std::size_t stride,
-               std::vector<double>& exponents, double* result) const {
-        const std::size_t middle = std::min(begin + kMiddle, outputs_.count - 1);
-        const std::size_t top = fill_exponents(values, middle, exponents);
-        if (exponents[top] == kMinusInfinity) {
-            for (std::size_t k = begin; k < end; ++k) result[k * stride] = kMinusInfinity;
+    // Narrows `terms` to those that count. Returns false, leaving them as they are, where terms
+    // too far from each other do, for instance on both sides of a gap.
+    bool block(Range outputs, Range& terms, const Row& row) const {
+        const std::size_t middle = std::min(outputs.begin + kMiddle, outputs_.count - 1);
+        const std::size_t top = fill_exponents(middle, terms, row);
+        const double largest = row.exponents[top];
+        if (largest == kMinusInfinity) {
+            for (std::size_t k = outputs.begin; k < outputs.end; ++k)
+                row.result[k * row.stride] = kMinusInfinity;
             return true;
         }
         double sums[kBlock] = {};
-        for (std::size_t j = 0; j < inputs_.count; ++j) {
-            const double exponent = exponents[j] - exponents[top];
+        Range counting{top, top};
+        for (std::size_t j = terms.begin; j < terms.end; ++j) {
+            const double exponent = row.exponents[j] - largest;
             if (exponent + steepest_ * static_cast<double>(distance(j, top)) < kNegligible)
                 continue;
             if (distance(j, top) > reach_) return false;
+            counting.begin = std::min(counting.begin, j);
+            counting.end = j + 1;
             const double term = std::exp(exponent);
             const double* power = &powers_[(reach_ + j - top) * kBlock];
             for (std::size_t m = 0; m < kBlock; ++m) sums[m] += term * power[m];
         }
-        for (std::size_t k = begin; k < end; ++k)
-            result[k * stride] = exponents[top] + cost(middle, top) - cost(k, top) +
-                                 std::log(sums[kMiddle + k - middle]);
+        terms = counting;
+        for (std::size_t k = outputs.begin; k < outputs.end; ++k)
+            row.result[k * row.stride] = largest + cost(middle, top) - cost(k, top) +
+                                         std::log(sums[kMiddle + k - middle]);
         return true;
     }
 
-    double one_output(const double* values, std::size_t k, std::vector<double>& exponents) const {
-        const std::size_t top = fill_exponents(values, k, exponents);
+    double one_output(std::size_t k, Range terms, const Row& row) const {
+        const double largest = row.exponents[fill_exponents(k, terms, row)];
         double sum = 0;
-        for (const double exponent : exponents)
-            if (exponent - exponents[top] > kNegligible) sum += std::exp(exponent - exponents[top]);
-        return exponents[top] + std::log(sum);
+        for (std::size_t j = terms.begin; j < terms.end; ++j)
+            if (row.exponents[j] - largest > kNegligible)
+                sum += std::exp(row.exponents[j] - largest);
+        return largest + std::log(sum);
     }
 
     UniformAxis outputs_, inputs_;
@@ -268,7 +298,7 @@ private:
         const double y = references_.y[c];
         for (std::size_t j = 0; j < exponents.size(); ++j)
             exponents[j] = values[j] - cost(inputs_.y, y, j);
-        const std::size_t top = index_of_largest(exponents);
+        const std::size_t top = index_of_largest(exponents, {0, exponents.size()});
         Column column{exponents[top], static_cast<std::int32_t>(top),
                       static_cast<std::int32_t>(top)};
         if (column.largest == kMinusInfinity) return column;
@@ -298,7 +328,7 @@ private:
         terms.exponents.resize(inputs_.x.count);
         for (std::size_t i = 0; i < inputs_.x.count; ++i)
             terms.exponents[i] = columns[i].largest - cost(inputs_.x, x, i);
-        terms.top_x = index_of_largest(terms.exponents);
+        terms.top_x = index_of_largest(terms.exponents, {0, terms.exponents.size()});
         terms.largest = terms.exponents[terms.top_x];
         terms.top_y = top_of(columns[terms.top_x], terms.top_x, y);
         terms.values.clear();
@@ -311,7 +341,6 @@ private:
             const auto farthest =
                 static_cast<double>(std::max(std::abs(first - static_cast<int>(terms.top_y)),
                                              std::abs(last - static_cast<int>(terms.top_y))));
-            // Twice the last condition's worth: a column has many terms.
             if (terms.exponents[i] - terms.largest +
                     tilt_x_ * static_cast<double>(distance(i, terms.top_x)) + tilt_y_ * farthest <
                 kNegligible)

@@ -125,7 +125,7 @@ def _find_weights(
         return result.reached(options.tol) or result.mass_error < _ROUNDING
 
     start, diagrams = _start(problem, predicted)
-    smallest = float((start.masses / problem.masses).min())
+    smallest = start.smallest_share
     if smallest >= _SOUND_START and is_final(result := attempt(damped_newton, start, _PATIENCE)):
         return result
     clustered = _clustered_start(problem, options)
@@ -163,13 +163,13 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
             continue
         start = problem.evaluate(weights)
         diagrams += 1
-        if (start.masses / problem.masses).min() >= smallest:
+        if start.smallest_share >= smallest:
             return start, diagrams
     coarse = _bins(len(problem.sites))
     for bins in (coarse, 2 * coarse):
         start = problem.evaluate(entropic_weights(problem, bins))
         diagrams += 1
-        if (start.masses / problem.masses).min() >= _SOUND_START:
+        if start.smallest_share >= _SOUND_START:
             break
     return start, diagrams
 
