@@ -23,14 +23,15 @@ __all__ = ["Options", "Solution", "Status", "solve"]
 _logger = logging.getLogger("sdot")
 
 # Shares of its mass that the smallest cell must have: with the weights of an earlier solve, or in
-# the Voronoi diagram, for it to be the start; in an entropic start, for Newton's method to go
-# straight to the density from there.
+# the Voronoi diagram, for it to be the start; in an entropic start, for not trying a finer one, and
+# for Newton's method to go straight to the density from there.
 _WARM_START = 0.05
 _FAIR_START = 1e-3
+_FINE_START = 5e-3
 _SOUND_START = 1e-3
 # Bins per side of an entropic start for up to so many sites.
-_BINS = ((60, 8), (1000, 16), (30_000, 32), (300_000, 64))
-_MOST_BINS = 128
+_BINS = ((60, 8), (1000, 16), (30_000, 32), (150_000, 64), (500_000, 128))
+_MOST_BINS = 256
 # Mass error to which clusters of sites are solved before the sites inside of them.
 _MERGED_TOLERANCE = 1e-2
 # A Newton iteration that stalls below this mass error has met rounding: no other way helps.
@@ -169,7 +170,7 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
     for bins in (coarse, 2 * coarse):
         start = problem.evaluate(entropic_weights(problem, bins))
         diagrams += 1
-        if start.smallest_share >= _SOUND_START:
+        if start.smallest_share >= _FINE_START:
             break
     return start, diagrams
 
