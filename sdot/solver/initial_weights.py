@@ -23,7 +23,7 @@ from sdot.validation import FloatArray
 __all__ = ["entropic_weights", "shrunk_sites_weights"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
-_SWEEPS, _MORE_SWEEPS = 4, 10  # at each of them, the more where Newton steps are dearer
+_SWEEPS, _MORE_SWEEPS = 2, 10  # at each of them, the more where Newton steps are dearer
 _MANY_BINS = 32
 _COARSEST_BINS = 8
 _FINAL_EPSILON = 2.0  # in units of the squared bin size
@@ -40,16 +40,11 @@ def entropic_weights(problem: TransportProblem, bins: int) -> FloatArray:
     epsilon = width**2
     sweeps = _SWEEPS if bins < _MANY_BINS else _MORE_SWEEPS
     count = min(bins, _COARSEST_BINS)
-    log_sites = _log(_binned_masses(problem, site_box, count))
-    on_sites = np.zeros((count, count))  # the potential on the sites' side
+    on_density = np.zeros((count, count))  # the potential on the density's side
     while True:
-        # A grid twice as fine takes over with a soft c-transform of what the coarser one found.
-        shape = (count, count)
-        values = log_sites + on_sites / epsilon
-        on_density = -epsilon * log_sum(values, site_box, box, shape, epsilon, driver.threads)
-        log_density = _log(problem.kernel.coarsened(count))
         log_sites = _log(_binned_masses(problem, site_box, count))
-        on_sites = np.empty(shape)
+        log_density = _log(problem.kernel.coarsened(count))
+        on_sites = np.empty((count, count))
         epsilons = _cooled(epsilon, _FINAL_EPSILON * (width / count) ** 2)
         sinkhorn(
             (site_box, log_sites),
@@ -63,7 +58,11 @@ def entropic_weights(problem: TransportProblem, bins: int) -> FloatArray:
         epsilon = float(epsilons[-1])
         if count == bins:
             break
+        # A grid twice as fine takes over with a soft c-transform of what the coarser one found.
         count = min(bins, 2 * count)
+        values = log_sites + on_sites / epsilon
+        shape = (count, count)
+        on_density = -epsilon * log_sum(values, site_box, box, shape, epsilon, driver.threads)
     values = log_density + on_density / epsilon
     weights: FloatArray = soft_c_transform(
         problem.sites, values, box, epsilon, width / bins, driver.threads

@@ -56,8 +56,8 @@ class Evaluation:
 
     @cached_property
     def residual_norm(self) -> float:
-        """Its Euclidean norm."""
-        return math.sqrt(float(self.residual @ self.residual))
+        """Its Euclidean norm, not by BLAS: its sums depend on its threads."""
+        return math.sqrt(float(np.square(self.residual).sum()))
 
     @cached_property
     def mass_error(self) -> float:

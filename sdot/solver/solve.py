@@ -209,7 +209,7 @@ def _solution(
         problem.kernel.moments(evaluation.diagram)
     )
     potentials = normalisation.potentials(evaluation.weights)
-    potentials -= potentials @ masses / total
+    potentials -= (potentials * masses).sum() / total
     filled = cell_masses > 0
     distances = ((positions - barycenters) ** 2).sum(axis=1)
     primal = total * float(spreads.sum() + (cell_masses * distances)[filled].sum())
@@ -217,7 +217,7 @@ def _solution(
     # mass residual, while the primal cost of a plan with slightly wrong masses is of first.
     residual = masses - total * cell_masses
     return Solution(
-        value=primal + float(residual @ potentials),
+        value=primal + float((residual * potentials).sum()),
         primal_value=primal,
         positions=freeze(positions),
         masses=freeze(masses),
