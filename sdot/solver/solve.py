@@ -14,6 +14,7 @@ from sdot.solver.certificate import error_bound
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.continuation import continued_newton
 from sdot.solver.initial_weights import entropic_weights
+from sdot.solver.joined_groups import joined_groups
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
 from sdot.validation import FloatArray, freeze
@@ -38,6 +39,8 @@ _MERGED_TOLERANCE = 1e-2
 _ROUNDING = 1e-6
 # Newton steps after which the quick ways are given up for the sure one.
 _PATIENCE = 60
+# Times that groups of cells without mass between them are joined.
+_JOINTS = 20
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,12 @@ def _find_weights(
         result := attempt(continued_newton, start.diagram, _PATIENCE)
     ):
         return result
-    attempt(continued_newton, None, options.max_iterations)
+    result = attempt(continued_newton, None, options.max_iterations)
+    for _ in range(_JOINTS):
+        joined = None if is_final(result) else joined_groups(problem, result.evaluation)
+        if joined is None:
+            break
+        result = attempt(damped_newton, joined, _PATIENCE)
     best = min(results, key=lambda result: result.mass_error)
     return replace(best, iterations=iterations, diagrams=diagrams)
 
