@@ -6,6 +6,9 @@
 // constant prolongation alone would slow down with the number of levels; two steps of
 // flexible conjugate gradients on each level (the K-cycle) make the convergence independent
 // of it. (Notay, An aggregation-based algebraic multigrid method, ETNA 37, 2010.)
+//
+// Loops over nodes are split over threads where they are long. Nothing depends on how many threads
+// there are: sums and Gauss-Seidel sweeps go by blocks of nodes of a fixed size.
 #pragma once
 
 #include <algorithm>
@@ -16,26 +19,61 @@
 #include <memory>
 #include <vector>
 
+#include "interruption.hpp"
+#include "parallel.hpp"
+
 namespace sdot {
 
 using Vector = std::vector<double>;
 
-inline double inner(const Vector& a, const Vector& b) {
-    // Four running sums: one would wait for each addition in turn.
-    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-    std::size_t i = 0;
-    for (; i + 4 <= a.size(); i += 4) {
-        s0 += a[i] * b[i];
-        s1 += a[i + 1] * b[i + 1];
-        s2 += a[i + 2] * b[i + 2];
-        s3 += a[i + 3] * b[i + 3];
-    }
-    for (; i < a.size(); ++i) s0 += a[i] * b[i];
-    return (s0 + s1) + (s2 + s3);
+// Nodes worth a thread, in loops over their edges and in loops over numbers.
+constexpr std::size_t kParallelRows = 8192;
+constexpr std::size_t kParallelNumbers = 32768;
+// Nodes whose products are summed, or who are swept, one after the other.
+constexpr std::size_t kBlock = 16384;
+
+inline std::size_t number_of_blocks(std::size_t size) { return (size + kBlock - 1) / kBlock; }
+
+// body(begin, end) for every block.
+template <class Body>
+void for_each_block(std::size_t size, int threads, const Body& body, std::size_t smallest) {
+    parallel_for(number_of_blocks(size), threads, [&](std::size_t first, std::size_t last) {
+        for (std::size_t b = first; b < last; ++b)
+            body(b * kBlock, std::min(size, (b + 1) * kBlock));
+    }, 1 + (smallest - 1) / kBlock);
 }
 
-inline void add_scaled(Vector& x, double factor, const Vector& y) {
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] += factor * y[i];
+inline double inner(const Vector& a, const Vector& b, int threads) {
+    Vector sums(number_of_blocks(a.size()));
+    for_each_block(a.size(), threads, [&](std::size_t begin, std::size_t end) {
+        // Four running sums: one would wait for each addition in turn.
+        double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        std::size_t i = begin;
+        for (; i + 4 <= end; i += 4) {
+            s0 += a[i] * b[i];
+            s1 += a[i + 1] * b[i + 1];
+            s2 += a[i + 2] * b[i + 2];
+            s3 += a[i + 3] * b[i + 3];
+        }
+        for (; i < end; ++i) s0 += a[i] * b[i];
+        sums[begin / kBlock] = (s0 + s1) + (s2 + s3);
+    }, kParallelNumbers);
+    double total = 0;
+    for (const double sum : sums) total += sum;
+    return total;
+}
+
+inline void add_scaled(Vector& x, double factor, const Vector& y, int threads) {
+    parallel_for(x.size(), threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) x[i] += factor * y[i];
+    }, kParallelNumbers);
+}
+
+// x = a * x + b * y
+inline void combine(Vector& x, double a, double b, const Vector& y, int threads) {
+    parallel_for(x.size(), threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) x[i] = a * x[i] + b * y[i];
+    }, kParallelNumbers);
 }
 
 // A weighted graph; its Laplacian has the weighted degrees on the diagonal and minus the
@@ -83,32 +121,52 @@ struct Graph {
 
     // By differences: nodes tied by a heavy edge have almost the same x, and what is left
     // of it must not drown in the rounding of degree * x.
-    void multiply(const Vector& x, Vector& result) const {
-        for (std::int32_t i = 0; i < size(); ++i) {
-            double sum = 0;
-            for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
-                sum += weights[k] * (x[i] - x[neighbors[k]]);
-            result[i] = sum;
-        }
+    double row_times(const Vector& x, std::int32_t i) const {
+        double sum = 0;
+        for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
+            sum += weights[k] * (x[i] - x[neighbors[k]]);
+        return sum;
     }
 
-    // Gauss-Seidel from x = 0, in increasing order.
-    void forward_sweep(const Vector& right_side, Vector& x) const {
-        for (std::int32_t i = 0; i < size(); ++i) {
-            double sum = right_side[i];
-            for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
-                if (neighbors[k] < i) sum += weights[k] * x[neighbors[k]];
-            x[i] = sum * inverse_degrees[i];
-        }
+    void multiply(const Vector& x, Vector& result, int threads) const {
+        parallel_for(degrees.size(), threads, [&](std::size_t begin, std::size_t end) {
+            for (auto i = static_cast<std::int32_t>(begin); i < static_cast<std::int32_t>(end); ++i)
+                result[i] = row_times(x, i);
+        }, kParallelRows);
     }
 
-    void backward_sweep(const Vector& right_side, Vector& x) const {
-        for (std::int32_t i = size() - 1; i >= 0; --i) {
-            double sum = right_side[i];
-            for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
-                sum += weights[k] * x[neighbors[k]];
-            x[i] = sum * inverse_degrees[i];
-        }
+    // Gauss-Seidel from x = 0, in increasing order on each block. The other blocks are taken as
+    // they were before, here zero. Nodes are numbered along a curve that fills the plane, so few
+    // edges lead from one block to another.
+    void forward_sweep(const Vector& right_side, Vector& x, int threads) const {
+        for_each_block(degrees.size(), threads, [&](std::size_t begin, std::size_t end) {
+            const auto first = static_cast<std::int32_t>(begin);
+            for (std::int32_t i = first; i < static_cast<std::int32_t>(end); ++i) {
+                double sum = right_side[i];
+                for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k)
+                    if (neighbors[k] >= first && neighbors[k] < i)
+                        sum += weights[k] * x[neighbors[k]];
+                x[i] = sum * inverse_degrees[i];
+            }
+        }, kParallelRows);
+    }
+
+    // The same in decreasing order, from an x of which `before` is a copy; not needed for one
+    // block.
+    void backward_sweep(const Vector& right_side, const Vector& before, Vector& x,
+                        int threads) const {
+        for_each_block(degrees.size(), threads, [&](std::size_t begin, std::size_t end) {
+            const auto first = static_cast<std::int32_t>(begin);
+            const auto last = static_cast<std::int32_t>(end);
+            for (std::int32_t i = last; i-- > first;) {
+                double sum = right_side[i];
+                for (std::int32_t k = offsets[i]; k < offsets[i + 1]; ++k) {
+                    const std::int32_t j = neighbors[k];
+                    sum += weights[k] * (j >= first && j < last ? x[j] : before[j]);
+                }
+                x[i] = sum * inverse_degrees[i];
+            }
+        }, kParallelRows);
     }
 };
 
@@ -135,14 +193,25 @@ inline std::int32_t match_pairs(const Graph& graph, std::vector<std::int32_t>& g
     return groups;
 }
 
+// The members of each group g: starts[g] <= m < starts[g + 1].
+struct Groups {
+    std::vector<std::int32_t> starts, members;
+
+    Groups() = default;
+    Groups(const std::vector<std::int32_t>& group_of, std::int32_t groups)
+        : starts(groups + 1, 0), members(group_of.size()) {
+        for (const auto group : group_of) ++starts[group + 1];
+        for (std::int32_t g = 0; g < groups; ++g) starts[g + 1] += starts[g];
+        std::vector<std::int32_t> next(starts.begin(), starts.end() - 1);
+        for (std::size_t i = 0; i < group_of.size(); ++i)
+            members[next[group_of[i]]++] = static_cast<std::int32_t>(i);
+    }
+};
+
 // The graph of groups: weights between two groups add up, those inside one vanish.
 inline Graph contract(const Graph& graph, const std::vector<std::int32_t>& group_of,
                       std::int32_t groups) {
-    std::vector<std::int32_t> starts(groups + 1, 0), members(graph.size());
-    for (const auto group : group_of) ++starts[group + 1];
-    for (std::int32_t g = 0; g < groups; ++g) starts[g + 1] += starts[g];
-    std::vector<std::int32_t> next(starts.begin(), starts.end() - 1);
-    for (std::int32_t i = 0; i < graph.size(); ++i) members[next[group_of[i]]++] = i;
+    const auto [starts, members] = Groups(group_of, groups);
     Graph coarse;
     coarse.offsets.assign(1, 0);
     coarse.offsets.reserve(groups + 1);
@@ -212,9 +281,32 @@ private:
     Vector weights_, pivots_;
 };
 
+// A number for the connected part of each node.
+inline std::vector<std::int32_t> connected_parts(const Graph& graph) {
+    std::vector<std::int32_t> part_of(graph.size(), -1), stack;
+    std::int32_t parts = 0;
+    for (std::int32_t start = 0; start < graph.size(); ++start) {
+        if (part_of[start] >= 0) continue;
+        part_of[start] = parts;
+        stack.push_back(start);
+        while (!stack.empty()) {
+            const std::int32_t i = stack.back();
+            stack.pop_back();
+            for (std::int32_t k = graph.offsets[i]; k < graph.offsets[i + 1]; ++k) {
+                const std::int32_t j = graph.neighbors[k];
+                if (part_of[j] >= 0) continue;
+                part_of[j] = parts;
+                stack.push_back(j);
+            }
+        }
+        ++parts;
+    }
+    return part_of;
+}
+
 class Multigrid {
 public:
-    explicit Multigrid(Graph graph) {
+    Multigrid(Graph graph, int threads) : threads_(threads) {
         levels_.emplace_back(std::move(graph));
         while (levels_.back().graph.size() > kDirectSize) {
             Level& fine = levels_.back();
@@ -225,6 +317,7 @@ public:
             if (groups > 0.9 * fine.graph.size()) break;  // isolated nodes: no coarser graph
             fine.group_of.resize(first.size());
             for (std::size_t i = 0; i < first.size(); ++i) fine.group_of[i] = second[first[i]];
+            fine.groups = Groups(fine.group_of, groups);
             levels_.emplace_back(contract(paired, second, groups));
         }
         if (levels_.back().graph.size() <= kLargestDirectSize)
@@ -232,8 +325,21 @@ public:
     }
 
     const Graph& graph() const { return levels_.front().graph; }
+    int threads() const { return threads_; }
 
     void precondition(const Vector& right_side, Vector& x) { cycle(0, right_side, x); }
+
+    // A number (n,) for each connected part of the graph; those who are merged are connected.
+    std::vector<std::int32_t> connected_parts() const {
+        std::vector<std::int32_t> part_of = sdot::connected_parts(levels_.back().graph);
+        for (std::size_t depth = levels_.size() - 1; depth-- > 0;) {
+            const auto& group_of = levels_[depth].group_of;
+            std::vector<std::int32_t> finer(group_of.size());
+            for (std::size_t i = 0; i < finer.size(); ++i) finer[i] = part_of[group_of[i]];
+            part_of = std::move(finer);
+        }
+        return part_of;
+    }
 
 private:
     static constexpr std::int32_t kDirectSize = 60;
@@ -243,7 +349,7 @@ private:
     struct Level {
         explicit Level(Graph g)
             : graph(std::move(g)),
-              residual(graph.size()),
+              before(number_of_blocks(graph.size()) > 1 ? graph.size() : 0),
               first(graph.size()),
               second(graph.size()),
               first_image(graph.size()),
@@ -252,7 +358,8 @@ private:
               solution(graph.size()) {}
         Graph graph;
         std::vector<std::int32_t> group_of;  // empty on the coarsest level
-        Vector residual, first, second, first_image, second_image, right_side, solution;
+        Groups groups;
+        Vector before, first, second, first_image, second_image, right_side, solution;
     };
 
     void cycle(std::size_t depth, const Vector& right_side, Vector& x) {
@@ -263,18 +370,35 @@ private:
             direct_->solve(right_side, x);
             return;
         }
-        graph.forward_sweep(right_side, x);
+        graph.forward_sweep(right_side, x, threads_);
         if (!coarsest) {
-            graph.multiply(x, level.residual);
-            Level& coarse = levels_[depth + 1];
-            std::fill(coarse.right_side.begin(), coarse.right_side.end(), 0.0);
-            for (std::int32_t i = 0; i < graph.size(); ++i)
-                coarse.right_side[level.group_of[i]] += right_side[i] - level.residual[i];
+            restrict_residual(level, right_side, x, levels_[depth + 1].right_side);
             solve_coarse(depth + 1);
-            for (std::int32_t i = 0; i < graph.size(); ++i)
-                x[i] += coarse.solution[level.group_of[i]];
+            const Vector& correction = levels_[depth + 1].solution;
+            parallel_for(x.size(), threads_, [&](std::size_t begin, std::size_t end) {
+                for (std::size_t i = begin; i < end; ++i) x[i] += correction[level.group_of[i]];
+            }, kParallelNumbers);
         }
-        graph.backward_sweep(right_side, x);
+        if (!level.before.empty())
+            parallel_for(x.size(), threads_, [&](std::size_t begin, std::size_t end) {
+                std::copy(x.begin() + begin, x.begin() + end, level.before.begin() + begin);
+            }, kParallelNumbers);
+        graph.backward_sweep(right_side, level.before, x, threads_);
+    }
+
+    void restrict_residual(const Level& level, const Vector& right_side, const Vector& x,
+                           Vector& coarse) const {
+        const Groups& groups = level.groups;
+        parallel_for(coarse.size(), threads_, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t g = begin; g < end; ++g) {
+                double sum = 0;
+                for (std::int32_t m = groups.starts[g]; m < groups.starts[g + 1]; ++m) {
+                    const std::int32_t i = groups.members[m];
+                    sum += right_side[i] - level.graph.row_times(x, i);
+                }
+                coarse[g] = sum;
+            }
+        }, kParallelRows / 4);
     }
 
     // Up to two steps of flexible conjugate gradients on levels_[depth].
@@ -286,59 +410,43 @@ private:
             return;
         }
         cycle(depth, residual, level.first);
-        level.graph.multiply(level.first, level.first_image);
-        const double rho1 = inner(level.first, level.first_image);
-        const double alpha1 = inner(level.first, residual);
+        level.graph.multiply(level.first, level.first_image, threads_);
+        const double rho1 = inner(level.first, level.first_image, threads_);
+        const double alpha1 = inner(level.first, residual, threads_);
         if (!(rho1 > 0)) {
             level.solution = level.first;
             return;
         }
-        const double before = inner(residual, residual);
-        add_scaled(residual, -alpha1 / rho1, level.first_image);
+        const double before = inner(residual, residual, threads_);
+        add_scaled(residual, -alpha1 / rho1, level.first_image, threads_);
         level.solution = level.first;
-        if (inner(residual, residual) <= kEnoughReduction * kEnoughReduction * before) {
+        if (inner(residual, residual, threads_) <= kEnoughReduction * kEnoughReduction * before) {
             for (double& value : level.solution) value *= alpha1 / rho1;
             return;
         }
         cycle(depth, residual, level.second);
-        level.graph.multiply(level.second, level.second_image);
-        const double gamma = inner(level.second, level.first_image);
-        const double beta = inner(level.second, level.second_image);
-        const double alpha2 = inner(level.second, residual);
+        level.graph.multiply(level.second, level.second_image, threads_);
+        const double gamma = inner(level.second, level.first_image, threads_);
+        const double beta = inner(level.second, level.second_image, threads_);
+        const double alpha2 = inner(level.second, residual, threads_);
         const double rho2 = beta - gamma * gamma / rho1;
         const double second_share = rho2 > 0 ? alpha2 / rho2 : 0.0;
         const double first_share = (alpha1 - gamma * second_share) / rho1;
-        for (std::size_t i = 0; i < level.solution.size(); ++i)
-            level.solution[i] = first_share * level.first[i] + second_share * level.second[i];
+        combine(level.solution, first_share, second_share, level.second, threads_);
     }
 
+    int threads_;
     std::vector<Level> levels_;
     std::unique_ptr<DenseLaplacian> direct_;
 };
 
-// The connected parts of a graph; a Laplacian is singular on the constants of each.
-class ConnectedParts {
+// A Laplacian is singular on the constants of each connected part.
+class Constants {
 public:
-    explicit ConnectedParts(const Graph& graph) : part_of_(graph.size(), -1) {
-        std::vector<std::int32_t> stack;
-        for (std::int32_t start = 0; start < graph.size(); ++start) {
-            if (part_of_[start] >= 0) continue;
-            const auto part = static_cast<std::int32_t>(sizes_.size());
-            sizes_.push_back(0);
-            part_of_[start] = part;
-            stack.push_back(start);
-            while (!stack.empty()) {
-                const std::int32_t i = stack.back();
-                stack.pop_back();
-                sizes_[part] += 1;
-                for (std::int32_t k = graph.offsets[i]; k < graph.offsets[i + 1]; ++k) {
-                    const std::int32_t j = graph.neighbors[k];
-                    if (part_of_[j] >= 0) continue;
-                    part_of_[j] = part;
-                    stack.push_back(j);
-                }
-            }
-        }
+    explicit Constants(std::vector<std::int32_t> part_of)
+        : part_of_(std::move(part_of)),
+          sizes_(1 + *std::max_element(part_of_.begin(), part_of_.end()), 0.0) {
+        for (const auto part : part_of_) sizes_[part] += 1;
     }
 
     void remove_means(Vector& x) const {
@@ -359,37 +467,36 @@ struct LinearSolveReport {
     bool interrupted;
 };
 
-// From this size on an iteration is long enough to look for pending signals at each.
-constexpr std::size_t kInterruptibleSize = 20000;
-
 // Flexible conjugate gradients on L x = b, in the space of vectors with mean zero on every
 // connected part: there L is regular, and rounding in b cannot make the iteration diverge.
 inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const double* right_side,
                                                double tolerance, int max_iterations,
-                                               int (*interrupted)(), double* solution) {
+                                               int (*pending)(), double* solution) {
+    InterruptionCheck interrupted(pending);
     const Graph& graph = multigrid.graph();
-    const ConnectedParts parts(graph);
+    const int threads = multigrid.threads();
+    const Constants constants(multigrid.connected_parts());
     const std::size_t n = graph.degrees.size();
     Vector residual(right_side, right_side + n), x(n, 0.0), z(n), direction(n, 0.0), image(n, 0.0);
-    parts.remove_means(residual);
-    const double start = std::sqrt(inner(residual, residual));
+    constants.remove_means(residual);
+    const double start = std::sqrt(inner(residual, residual, threads));
     double norm = start, curvature = 0;
     int iteration = 0;
     while (norm > tolerance * start && iteration < max_iterations) {
-        if (n >= kInterruptibleSize && interrupted() != 0) return {iteration, 1.0, true};
+        if (interrupted()) return {iteration, 1.0, true};
         multigrid.precondition(residual, z);
-        const double beta = iteration == 0 ? 0.0 : -inner(z, image) / curvature;
-        for (std::size_t i = 0; i < n; ++i) direction[i] = z[i] + beta * direction[i];
-        graph.multiply(direction, image);
-        curvature = inner(direction, image);
+        const double beta = iteration == 0 ? 0.0 : -inner(z, image, threads) / curvature;
+        combine(direction, beta, 1.0, z, threads);
+        graph.multiply(direction, image, threads);
+        curvature = inner(direction, image, threads);
         if (!(curvature > 0)) break;
-        const double alpha = inner(direction, residual) / curvature;
-        add_scaled(x, alpha, direction);
-        add_scaled(residual, -alpha, image);
-        norm = std::sqrt(inner(residual, residual));
+        const double alpha = inner(direction, residual, threads) / curvature;
+        add_scaled(x, alpha, direction, threads);
+        add_scaled(residual, -alpha, image, threads);
+        norm = std::sqrt(inner(residual, residual, threads));
         ++iteration;
     }
-    parts.remove_means(x);  // a large constant would cost the weights digits
+    constants.remove_means(x);  // a large constant would cost the weights digits
     std::copy(x.begin(), x.end(), solution);
     return {iteration, start > 0 ? norm / start : 0.0, false};
 }

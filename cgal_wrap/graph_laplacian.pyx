@@ -13,7 +13,7 @@ cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
         Graph from_edges(size_t, size_t, const int32_t*, const double*) except +
 
     cdef cppclass Multigrid:
-        Multigrid(Graph) except +
+        Multigrid(Graph, int) except +
 
     cdef struct LinearSolveReport:
         int iterations
@@ -41,14 +41,21 @@ cdef class GraphLaplacian:
     cdef unique_ptr[Multigrid] multigrid
     cdef size_t nodes
 
-    def __init__(self, size_t nodes, const int32_t[:, ::1] edges, const double[::1] weights):
+    def __init__(
+        self, size_t nodes, const int32_t[:, ::1] edges, const double[::1] weights, int threads
+    ):
         cdef size_t count = edges.shape[0]
         if weights.shape[0] != <Py_ssize_t>count:
             raise ValueError("edges and weights must have the same length")
         self.nodes = nodes
         with nogil:
             self.multigrid.reset(new Multigrid(Graph.from_edges(
-                nodes, count, &edges[0, 0] if count else NULL, &weights[0] if count else NULL)))
+                nodes, count, &edges[0, 0] if count else NULL, &weights[0] if count else NULL),
+                threads))
+
+    def __dealloc__(self):
+        with nogil:
+            self.multigrid.reset()
 
     def solve(self, const double[::1] right_side, double tolerance, int max_iterations):
         """Solve for a right side (n,) that sums to zero over each connected part.

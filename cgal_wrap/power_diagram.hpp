@@ -133,4 +133,17 @@ private:
     std::int32_t vertices_ = 0;
 };
 
+// The edges around each site, first those it is to the left of: offsets (sites + 1,) and edges
+// (2 count,).
+inline void edges_around_sites(const std::int32_t* edge_sites, std::size_t count, std::size_t sites,
+                               std::int32_t* offsets, std::int32_t* edges) {
+    std::fill(offsets, offsets + sites + 1, 0);
+    for (std::size_t k = 0; k < 2 * count; ++k) ++offsets[edge_sites[k] + 1];
+    for (std::size_t i = 0; i < sites; ++i) offsets[i + 1] += offsets[i];
+    std::vector<std::int32_t> next(offsets, offsets + sites);
+    for (std::size_t side = 0; side < 2; ++side)
+        for (std::size_t e = 0; e < count; ++e)
+            edges[next[edge_sites[2 * e + side]]++] = static_cast<std::int32_t>(e);
+}
+
 }  // namespace sdot

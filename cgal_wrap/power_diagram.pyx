@@ -5,6 +5,7 @@
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy
 from libcpp cimport bool as cpp_bool
+from libcpp.memory cimport unique_ptr
 from libcpp.vector cimport vector
 
 import numpy as np
@@ -41,6 +42,9 @@ cdef extern from "power_diagram.hpp" namespace "sdot" nogil:
         void write_vertices(const WeightedSites&, int, double*) except +
         void write_edges(int32_t*, int32_t*)
 
+    void c_edges_around_sites "sdot::edges_around_sites"(
+        const int32_t*, size_t, size_t, int32_t*, int32_t*) except +
+
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
 
@@ -57,6 +61,19 @@ def hilbert_order(const double[:, ::1] positions):
         with nogil:
             c_hilbert_order(&positions[0, 0], count, &view[0])
     return order
+
+
+def edges_around_sites(const int32_t[:, ::1] edge_sites, size_t sites):
+    """Offsets (sites + 1,) and the edges around each site (2 e,), int32."""
+    cdef size_t count = edge_sites.shape[0]
+    offsets = np.empty(sites + 1, dtype=np.int32)
+    edges = np.empty(2 * count + 1, dtype=np.int32)
+    cdef int32_t[::1] offsets_view = offsets
+    cdef int32_t[::1] edges_view = edges
+    with nogil:
+        c_edges_around_sites(
+            &edge_sites[0, 0] if count else NULL, count, sites, &offsets_view[0], &edges_view[0])
+    return offsets, edges[: 2 * count]
 
 
 cdef class Triangulator:
@@ -120,24 +137,28 @@ cdef class Triangulator:
         return regular
 
     cdef int rebuild(self, const WeightedSites& sites) except -1:
-        cdef RegularTriangulation triangulation
+        cdef unique_ptr[RegularTriangulation] triangulation
         cdef size_t begin = 0
         cdef size_t end
         self.is_complete = False
+        triangulation.reset(new RegularTriangulation())
         while begin < sites.count:
             end = min(begin + SITES_PER_SIGNAL_CHECK, sites.count)
             with nogil:
-                triangulation.insert(sites, &self.order[0], begin, end)
+                triangulation.get().insert(sites, &self.order[0], begin, end)
             begin = end
             PyErr_CheckSignals()
         with nogil:
-            self.faces = triangulation.faces()
+            self.faces = triangulation.get().faces()
+            triangulation.reset()  # takes its time
         self.is_complete = self.faces.planar() and self.faces.hidden_sites.empty()
         return 0
 
 
 cdef flat_arrays(const TriangulationFaces& faces, const WeightedSites& sites, int threads):
-    cdef DualDiagram* dual = new DualDiagram(faces)
+    cdef DualDiagram* dual
+    with nogil:
+        dual = new DualDiagram(faces)
     try:
         vertex_count, edge_count = dual.number_of_vertices(), dual.number_of_edges()
         # One row more than needed, so that the first element has an address if there is none.

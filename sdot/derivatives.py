@@ -61,5 +61,5 @@ def weight_gradient(solution: Solution, weights: FloatArray) -> FloatArray:
     The normalisation takes the mean out of the potentials, and with it their free constant.
     """
     total = solution.masses.sum()
-    mean = solution.masses @ solution.potentials / total
+    mean = (solution.masses * solution.potentials).sum() / total
     return np.asarray((solution.potentials - mean) * total / weights.sum())

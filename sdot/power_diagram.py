@@ -62,11 +62,9 @@ class DiagramArrays:
     @cached_property
     def cells(self) -> tuple[IndexArray, IndexArray]:
         """Offsets (n + 1,) and the edges around each site (2 e,)."""
-        sites = self.edge_sites.T.ravel()
-        offsets = np.zeros(len(self.positions) + 1, dtype=np.int32)
-        np.cumsum(np.bincount(sites, minlength=len(self.positions)), out=offsets[1:])
-        edges = np.argsort(sites, kind="stable") % max(1, len(self.edge_sites))
-        return offsets, edges.astype(np.int32)
+        return diagram_kernels.edges_around_sites(  # type: ignore[no-any-return]
+            self.edge_sites, len(self.positions)
+        )
 
     def polygons(self, domain: FloatArray) -> tuple[FloatArray, npt.NDArray[np.int64]]:
         """Corners (p, 2) and offsets (n + 1,) of the cells cut to a convex polygon (k, 2)."""

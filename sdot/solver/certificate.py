@@ -47,5 +47,5 @@ def error_bound(
     imbalance = abs(float(residual.sum()))
     by_duality = 0.5 * (float(np.abs(residual).sum()) + imbalance) * span
     unit = float(np.finfo(float).eps)
-    summed = abs(primal_value) + float(np.abs(residual) @ np.abs(potentials)) + imbalance * span
+    summed = abs(primal_value) + float(np.abs(residual * potentials).sum()) + imbalance * span
     return by_duality + _ROUNDINGS * unit * summed

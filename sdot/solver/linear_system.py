@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sdot.cgal_wrap.graph_laplacian import GraphLaplacian
+from sdot.driver import driver
 from sdot.power_diagram import IndexArray
 from sdot.validation import FloatArray
 
@@ -20,6 +21,6 @@ def solve_laplacian(
     the mean of x is zero on each, and the part of ``right_side`` that moves mass between them is
     left out.
     """
-    system = GraphLaplacian(len(right_side), edges, edge_weights)
+    system = GraphLaplacian(len(right_side), edges, edge_weights, driver.threads)
     solution, _, _ = system.solve(right_side, tolerance, _MAX_ITERATIONS)
     return solution  # type: ignore[no-any-return]

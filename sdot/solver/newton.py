@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from sdot.solver.linear_system import solve_laplacian
 from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.validation import FloatArray
@@ -73,9 +71,11 @@ def damped_newton(
     current, diagrams = start, 0
     floor = 0.5 * min(float(start.masses.min()), float(problem.masses.min()))
     step, accuracy, iteration = 1.0, _COARSEST_ACCURACY, 0
-    while problem.mass_error(current) > tol and iteration < max_iterations:
+    while current.mass_error > tol and iteration < max_iterations:
+        # What the masses lack in total is rounding: every site takes its share of it.
+        right_side = current.residual - problem.masses * current.residual.sum()
         direction = solve_laplacian(
-            current.diagram.edge_sites, current.edge_weights, problem.residual(current), accuracy
+            current.diagram.edge_sites, current.edge_weights, right_side, accuracy
         )
         step, following, trials = _longest_step(
             problem, current, direction, floor, tol=tol, first=min(1, 4 * step)
@@ -88,31 +88,24 @@ def damped_newton(
             continue
         if following is None:
             break
-        accuracy = _linear_accuracy(problem, current, following, tol)
+        accuracy = _linear_accuracy(current, following, tol)
         if step < _SHORT_STEP:
             accuracy = min(accuracy, _CAREFUL_ACCURACY)
         current = following
         iteration += 1
-        smallest = float((current.masses / problem.masses).min())
-        report(NewtonProgress(iteration, problem.mass_error(current), smallest, step))
-    return NewtonResult(current, problem.mass_error(current), iteration, diagrams)
+        report(NewtonProgress(iteration, current.mass_error, current.smallest_share, step))
+    return NewtonResult(current, current.mass_error, iteration, diagrams)
 
 
-def _linear_accuracy(
-    problem: TransportProblem, previous: Evaluation, current: Evaluation, tol: float
-) -> float:
+def _linear_accuracy(previous: Evaluation, current: Evaluation, tol: float) -> float:
     """How well to solve the next linear system (Eisenstat and Walker, SISC 17, 1996, choice 2).
 
     Loosely far from the solution, where the linear model is poor, and never better than the
     tolerance of the whole solve can use.
     """
-    reduction = _residual_norm(problem, current) / _residual_norm(problem, previous)
-    needed = 0.1 * tol / max(problem.mass_error(current), tol)
+    reduction = current.residual_norm / previous.residual_norm
+    needed = 0.1 * tol / max(current.mass_error, tol)
     return min(_COARSEST_ACCURACY, max(0.5 * reduction**2, needed, _FINEST_ACCURACY))
-
-
-def _residual_norm(problem: TransportProblem, evaluation: Evaluation) -> float:
-    return float(np.linalg.norm(problem.residual(evaluation)))
 
 
 def _longest_step(
@@ -124,7 +117,6 @@ def _longest_step(
     tol: float,
     first: float,
 ) -> tuple[float, Evaluation | None, int]:
-    residual = _residual_norm(problem, current)
     step, trials = first, 0
     while step >= _SHORTEST_STEP:
         trial = problem.moved(current, step * direction, rebuild=step < _SMALL_STEP)
@@ -132,9 +124,9 @@ def _longest_step(
         if trial is None:
             step /= 2
             continue
-        shrunk = _residual_norm(problem, trial) <= (1 - step / 2) * residual
+        shrunk = trial.residual_norm <= (1 - step / 2) * current.residual_norm
         # At the level of rounding the residual's norm need not shrink any more.
-        done = problem.mass_error(trial) <= tol
+        done = trial.mass_error <= tol
         if done or (shrunk and trial.masses.min() > floor):
             return step, trial, trials
         step /= 2

@@ -8,7 +8,9 @@ from the origin are solved as if they lay around the unit square, in full precis
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -36,16 +38,44 @@ _TAIL = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Cells, their masses and the Newton matrix's entries at given weights."""
+    """Cells, their masses and the Newton matrix's entries at given weights.
+
+    Attributes
+    ----------
+    diagram, masses : cells, and what the density has on them.
+    edge_weights : derivatives of the masses, per edge of the diagram.
+    targets : what the masses shall be.
+    """
 
     diagram: DiagramArrays
     masses: FloatArray
     edge_weights: FloatArray
+    targets: FloatArray
 
     @property
     def weights(self) -> FloatArray:
         """The weights of the sites."""
         return self.diagram.weights
+
+    @cached_property
+    def residual(self) -> FloatArray:
+        """Target minus actual masses: the gradient of the dual."""
+        return self.targets - self.masses
+
+    @cached_property
+    def residual_norm(self) -> float:
+        """Its Euclidean norm, not by BLAS: its sums depend on its threads."""
+        return math.sqrt(float(np.square(self.residual).sum()))
+
+    @cached_property
+    def mass_error(self) -> float:
+        """Greatest error of a cell mass relative to its target."""
+        return float(np.abs(self.residual / self.targets).max())
+
+    @cached_property
+    def smallest_share(self) -> float:
+        """Least cell mass relative to its target."""
+        return float((self.masses / self.targets).min())
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +93,8 @@ class TransportProblem:
 
     def integrate(self, diagram: DiagramArrays) -> Evaluation:
         """Integrate the density over a diagram of the same sites."""
-        return Evaluation(diagram, *self.kernel.masses_and_edge_weights(diagram))
+        masses, edge_weights = self.kernel.masses_and_edge_weights(diagram)
+        return Evaluation(diagram, masses, edge_weights, self.masses)
 
     def moved(
         self, evaluation: Evaluation, step: FloatArray, rebuild: bool = True
@@ -83,14 +114,6 @@ class TransportProblem:
         if diagram is not None:
             return self.integrate(diagram)
         return self.evaluate(high, low) if rebuild else None
-
-    def residual(self, evaluation: Evaluation) -> FloatArray:
-        """Target minus actual masses: the gradient of the dual."""
-        return self.masses - evaluation.masses
-
-    def mass_error(self, evaluation: Evaluation) -> float:
-        """Greatest error of a cell mass relative to its target."""
-        return float(np.abs(self.residual(evaluation) / self.masses).max())
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from sdot.solver.certificate import error_bound
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.continuation import continued_newton
 from sdot.solver.initial_weights import entropic_weights
+from sdot.solver.joined_groups import joined_groups
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
 from sdot.solver.warm_start import Memory
@@ -25,20 +26,23 @@ __all__ = ["Options", "Solution", "Status", "solve"]
 _logger = logging.getLogger("sdot")
 
 # Shares of its mass that the smallest cell must have: with the weights of an earlier solve, or in
-# the Voronoi diagram, for it to be the start; in an entropic start, for Newton's method to go
-# straight to the density from there.
+# the Voronoi diagram, for it to be the start; in an entropic start, for not trying a finer one, and
+# for Newton's method to go straight to the density from there.
 _WARM_START = 0.05
 _FAIR_START = 1e-3
+_FINE_START = 5e-3
 _SOUND_START = 1e-3
 # Bins per side of an entropic start for up to so many sites.
-_BINS = ((60, 8), (1000, 16), (30_000, 32), (300_000, 64))
-_MOST_BINS = 128
+_BINS = ((60, 8), (1000, 16), (30_000, 32), (150_000, 64), (500_000, 128))
+_MOST_BINS = 256
 # Mass error to which clusters of sites are solved before the sites inside of them.
 _MERGED_TOLERANCE = 1e-2
 # A Newton iteration that stalls below this mass error has met rounding: no other way helps.
 _ROUNDING = 1e-6
 # Newton steps after which the quick ways are given up for the sure one.
 _PATIENCE = 60
+# Times that groups of cells without mass between them are joined.
+_JOINTS = 20
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def _find_weights(
         return result.reached(options.tol) or result.mass_error < _ROUNDING
 
     start, diagrams = _start(problem, predicted)
-    smallest = float((start.masses / problem.masses).min())
+    smallest = start.smallest_share
     if smallest >= _SOUND_START and is_final(result := attempt(damped_newton, start, _PATIENCE)):
         return result
     clustered = _clustered_start(problem, options)
@@ -157,7 +161,12 @@ def _find_weights(
         result := attempt(continued_newton, start.diagram, _PATIENCE)
     ):
         return result
-    attempt(continued_newton, None, options.max_iterations)
+    result = attempt(continued_newton, None, options.max_iterations)
+    for _ in range(_JOINTS):
+        joined = None if is_final(result) else joined_groups(problem, result.evaluation)
+        if joined is None:
+            break
+        result = attempt(damped_newton, joined, _PATIENCE)
     best = min(results, key=lambda result: result.mass_error)
     return replace(best, iterations=iterations, diagrams=diagrams)
 
@@ -185,13 +194,13 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
             continue
         start = problem.evaluate(weights)
         diagrams += 1
-        if (start.masses / problem.masses).min() >= smallest:
+        if start.smallest_share >= smallest:
             return start, diagrams
     coarse = _bins(len(problem.sites))
     for bins in (coarse, 2 * coarse):
         start = problem.evaluate(entropic_weights(problem, bins))
         diagrams += 1
-        if (start.masses / problem.masses).min() >= _SOUND_START:
+        if start.smallest_share >= _FINE_START:
             break
     return start, diagrams
 
@@ -230,7 +239,7 @@ def _solution(
         problem.kernel.moments(evaluation.diagram)
     )
     potentials = normalisation.potentials(evaluation.weights)
-    potentials -= potentials @ masses / total
+    potentials -= (potentials * masses).sum() / total
     filled = cell_masses > 0
     distances = ((positions - barycenters) ** 2).sum(axis=1)
     primal = total * float(spreads.sum() + (cell_masses * distances)[filled].sum())
@@ -238,7 +247,7 @@ def _solution(
     # mass residual, while the primal cost of a plan with slightly wrong masses is of first.
     residual = masses - total * cell_masses
     return Solution(
-        value=primal + float(residual @ potentials),
+        value=primal + float((residual * potentials).sum()),
         primal_value=primal,
         positions=freeze(positions),
         masses=freeze(masses),

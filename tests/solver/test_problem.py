@@ -81,9 +81,9 @@ def test_evaluate_gives_masses_that_sum_to_one(family) -> None:  # type: ignore[
     _, _, _, problem, _ = family
     evaluation = problem.evaluate(np.zeros(len(problem.sites)))
     assert evaluation.masses.sum() == pytest.approx(1, abs=1e-13)
-    assert problem.residual(evaluation).sum() == pytest.approx(0, abs=1e-13)
+    assert evaluation.residual.sum() == pytest.approx(0, abs=1e-13)
     expected = np.abs(1 - evaluation.masses / problem.masses).max()
-    assert problem.mass_error(evaluation) == pytest.approx(expected, rel=1e-10, abs=1e-14)
+    assert evaluation.mass_error == pytest.approx(expected, rel=1e-10, abs=1e-14)
 
 
 def test_sites_near_the_density_keep_the_callers_metric() -> None:
