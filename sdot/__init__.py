@@ -3,7 +3,11 @@
 import logging
 
 from sdot.distance import distance
+from sdot.distributions.box import Box
+from sdot.distributions.mesh import Mesh
+from sdot.distributions.polygon import Polygon
 from sdot.distributions.polynomial_grid import PolynomialGrid
+from sdot.distributions.sum_of_densities import SumOfDensities
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
@@ -15,10 +19,14 @@ logging.getLogger("sdot").addHandler(logging.NullHandler())  # silent unless the
 __version__ = "0.1.0"
 
 __all__ = [
+    "Box",
     "ConvergenceError",
+    "Mesh",
     "OtPlan",
+    "Polygon",
     "PolynomialGrid",
     "PowerDiagram",
+    "SumOfDensities",
     "SumOfDiracs",
     "SumOfWeightedDiracs",
     "distance",
