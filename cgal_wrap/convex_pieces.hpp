@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <numeric>
 #include <vector>
 
@@ -26,13 +27,9 @@ struct Box {
     }
     Point centre() const { return 0.5 * (low + high); }
     Point half_size() const { return 0.5 * (high - low); }
-    bool meets(const Box& other) const {
-        return low.x <= other.high.x && other.low.x <= high.x && low.y <= other.high.y &&
-               other.low.y <= high.y;
-    }
-    bool contains(const Box& other) const {
-        return low.x <= other.low.x && other.high.x <= high.x && low.y <= other.low.y &&
-               other.high.y <= high.y;
+    bool meets(const Box& other) const {  // without branches: it is the inner loop of a search
+        return (low.x <= other.high.x) & (other.low.x <= high.x) & (low.y <= other.high.y) &
+               (other.low.y <= high.y);
     }
 };
 
@@ -103,7 +100,8 @@ public:
     struct Node {
         std::size_t index, begin, end;  // its leaves are pieces order[begin ... end - 1]
 
-        bool is_leaf() const { return end - begin == 1; }
+        std::size_t size() const { return end - begin; }
+        bool is_leaf() const { return size() == 1; }
         std::size_t middle() const { return begin + (end - begin) / 2; }
         Node left() const { return {index + 1, begin, middle()}; }
         Node right() const { return {index + 2 * (middle() - begin), middle(), end}; }
@@ -122,18 +120,6 @@ public:
     Node root() const { return {0, 0, order_.size()}; }
     const Box& box(Node node) const { return boxes_[node.index]; }
     std::size_t piece(Node leaf) const { return static_cast<std::size_t>(order_[leaf.begin]); }
-
-    // Calls visit(piece) for the pieces whose box, and every box around it, `touches`.
-    template <class Touches, class Visit>
-    void visit(Node node, const Touches& touches, const Visit& visit_piece) const {
-        if (!touches(box(node))) return;
-        if (node.is_leaf()) {
-            visit_piece(piece(node));
-            return;
-        }
-        visit(node.left(), touches, visit_piece);
-        visit(node.right(), touches, visit_piece);
-    }
 
 private:
     void build(Node node, const std::vector<Box>& of_pieces) {
@@ -163,78 +149,141 @@ private:
     std::vector<Box> boxes_;
 };
 
-// Cuts convex polygons into their parts inside single pieces.
-class PieceCutter {
+// Finds the pieces whose boxes meet those of many queries, close to each other, at once: what is
+// left of the list of queries goes down the tree.
+class PieceSearch {
 public:
-    PieceCutter(const ConvexPieces& pieces, const PieceTree& tree)
-        : pieces_(pieces), tree_(tree), levels_(kDeepest) {}
+    // Terms of a long sum are added in blocks of at most so many, so that rounding stays small.
+    static constexpr std::size_t kBlock = 256;
 
-    // The sum, in pairs along the tree, of visit(piece, part) over the parts.
-    template <class Sum, class Visit>
-    Sum sum(const Point* corners, std::size_t count, const Visit& visit) {
-        if (count < 3 || pieces_.count == 0) return {};
-        polygon_.assign(corners, corners + count);
-        return descend<Sum>(tree_.root(), polygon_, Box::around(corners, count), visit, 0);
+    explicit PieceSearch(const PieceTree& tree) : tree_(tree), lists_(kDeepest) {}
+
+    // Calls visit(query, piece) for every pair, and flush(query) after at most kBlock pieces, and
+    // at the end.
+    template <class Visit, class Flush>
+    void run(const std::vector<Box>& queries, const Visit& visit, const Flush& flush) {
+        queries_ = &queries;
+        std::vector<std::int32_t>& all = lists_[0];
+        all.resize(queries.size());
+        std::iota(all.begin(), all.end(), 0);
+        if (tree_.root().size() > 0) descend(tree_.root(), all.size(), visit, flush, 1);
+        for (std::size_t query = 0; query < queries.size(); ++query) flush(query);
     }
 
 private:
-    static constexpr std::size_t kManyCorners = 16;
-    static constexpr std::size_t kDeepest = 64;  // levels of a balanced tree in any memory
+    static constexpr std::size_t kDeepest = 72;  // levels of a balanced tree in any memory
 
-    template <class Sum, class Visit>
-    Sum descend(PieceTree::Node node, const Polygon& polygon, const Box& box, const Visit& visit,
-                std::size_t level) {
-        const Box& around = tree_.box(node);
-        if (!around.meets(box)) return {};
+    // The first `count` queries of the list on the level above met the parent's box.
+    template <class Visit, class Flush>
+    void descend(PieceTree::Node node, std::size_t count, const Visit& visit, const Flush& flush,
+                 std::size_t level) {
+        const std::int32_t* candidates = lists_[level - 1].data();
+        std::vector<std::int32_t>& list = lists_[level];
+        if (list.size() < count) list.resize(count);
+        const Box box = tree_.box(node);
+        std::size_t met = 0;
+        for (std::size_t k = 0; k < count; ++k) {
+            const std::int32_t query = candidates[k];
+            list[met] = query;
+            met += box.meets((*queries_)[static_cast<std::size_t>(query)]);
+        }
+        if (met == 0) return;
         if (node.is_leaf()) {
             const std::size_t piece = tree_.piece(node);
-            const Polygon& part = cut(piece, polygon, box);
-            return part.size() > 2 ? visit(piece, part) : Sum{};
+            for (std::size_t k = 0; k < met; ++k) visit(static_cast<std::size_t>(list[k]), piece);
+            return;
         }
-        const Polygon* shown = &polygon;
-        Box shown_box = box;
-        if (polygon.size() > kManyCorners && !around.contains(box)) {
-            // Else each piece would be compared with all of the corners.
-            clip_to_box(polygon, around, levels_[level]);
-            if (levels_[level].size() < 3) return {};
-            shown = &levels_[level];
-            shown_box = Box::around(shown->data(), shown->size());
-        }
-        Sum total = descend<Sum>(node.left(), *shown, shown_box, visit, level + 1);
-        total.merge(descend<Sum>(node.right(), *shown, shown_box, visit, level + 1));
-        return total;
+        descend(node.left(), met, visit, flush, level + 1);
+        descend(node.right(), met, visit, flush, level + 1);
+        if (kBlock / 2 < node.size() && node.size() <= kBlock)
+            for (std::size_t k = 0; k < met; ++k) flush(static_cast<std::size_t>(list[k]));
     }
 
-    void clip_to_box(const Polygon& polygon, const Box& box, Polygon& result) {
-        clip(polygon, [&](Point p) { return box.low.x - p.x; }, result);
-        clip(result, [&](Point p) { return p.x - box.high.x; }, scratch_);
-        clip(scratch_, [&](Point p) { return box.low.y - p.y; }, result);
-        clip(result, [&](Point p) { return p.y - box.high.y; }, scratch_);
-        result.swap(scratch_);
+    const PieceTree& tree_;
+    const std::vector<Box>* queries_ = nullptr;
+    std::vector<std::vector<std::int32_t>> lists_;
+};
+
+// Cuts convex polygons into their parts inside single pieces.
+class PieceCutter {
+public:
+    PieceCutter(const ConvexPieces& pieces, const PieceTree& tree) : pieces_(pieces), search_(tree) {}
+
+    void clear() {
+        parts_.clear();
+        boxes_.clear();
+        chords_.clear();
     }
 
-    // The part of a polygon inside a piece; the polygon itself if it is inside.
-    const Polygon& cut(std::size_t piece, const Polygon& polygon, const Box& box) {
+    // Polygons with many corners are split along chords, lest each piece be compared with all of
+    // their corners.
+    void add(std::size_t cell, const Point* corners, std::size_t count) {
+        if (count < 3) return;
+        if (count <= kManyCorners) {
+            parts_.push_back({cell, corners, count});
+            boxes_.push_back(Box::around(corners, count));
+            return;
+        }
+        const std::size_t middle = count / 2;
+        chords_.emplace_back(corners + middle, corners + count);
+        chords_.back().push_back(corners[0]);
+        const Polygon& rest = chords_.back();
+        add(cell, corners, middle + 1);
+        add(cell, rest.data(), rest.size());
+    }
+
+    // Calls visit(added, cell, piece, part), where `added` numbers what was added, and
+    // flush(added, cell).
+    template <class Visit, class Flush>
+    void run(const Visit& visit, const Flush& flush) {
+        search_.run(
+            boxes_,
+            [&](std::size_t k, std::size_t piece) {
+                const Part& part = parts_[k];
+                cut(piece, part.corners, part.count, boxes_[k], [&](const Polygon& polygon) {
+                    visit(k, part.cell, piece, polygon);
+                });
+            },
+            [&](std::size_t k) { flush(k, parts_[k].cell); });
+    }
+
+    std::size_t count() const { return parts_.size(); }
+
+private:
+    static constexpr std::size_t kManyCorners = 16;
+
+    struct Part {
+        std::size_t cell;
+        const Point* corners;
+        std::size_t count;
+    };
+
+    template <class Visit>
+    void cut(std::size_t piece, const Point* corners, std::size_t count, const Box& box,
+             const Visit& visit) {
         const Point centre = box.centre(), half_size = box.half_size();
-        const Polygon* part = &polygon;
+        bool is_cut = false;
         const bool meets = pieces_.every_side(piece, [&](const PieceSide& side) {
             const double value = side(centre), reach = side.reach(half_size);
             if (value + reach <= 0) return true;
             if (value - reach >= 0) return false;
-            clip(*part, side, scratch_);
+            if (is_cut) clip(part_, side, scratch_);
+            else clip(corners, count, side, scratch_);
             part_.swap(scratch_);
-            part = &part_;
+            is_cut = true;
             return part_.size() > 2;
         });
-        if (meets) return *part;
-        part_.clear();
-        return part_;
+        if (!meets) return;
+        if (!is_cut) part_.assign(corners, corners + count);
+        visit(part_);
     }
 
     const ConvexPieces& pieces_;
-    const PieceTree& tree_;
-    std::vector<Polygon> levels_;
-    Polygon polygon_, part_, scratch_;
+    PieceSearch search_;
+    std::vector<Part> parts_;
+    std::vector<Box> boxes_;
+    std::deque<Polygon> chords_;  // keeps their places in memory
+    Polygon part_, scratch_;
 };
 
 }  // namespace sdot

@@ -1,7 +1,7 @@
 // Integrals of a density on convex pieces over cells and along edges of a power diagram.
 //
 // A cell is cut by the pieces that it meets. On a part of it the integrals are sums over the
-// triangles of a fan, with positive weights; parts are merged in pairs, moments about their own
+// triangles of a fan, with positive weights; parts are merged in blocks, moments about their own
 // centroids, so that nothing cancels however small or far from the origin a cell is.
 #pragma once
 
@@ -19,8 +19,9 @@
 
 namespace sdot {
 
-// Polygons of which no index costs much are shared out in lots of this size.
-constexpr std::size_t kSmallestPolygonRange = 256;
+// So many neighbouring polygons, edges or points are searched for at once. The same whatever the
+// number of threads.
+constexpr std::size_t kBatch = 512;
 
 // Calls visit(a, b, area, p, q, r) for the triangles (corner 0, a, b) of a fan, a and b relative
 // to corner 0, and p, q, r the density at the three corners.
@@ -80,31 +81,59 @@ struct Polygons {
     }
 };
 
-// The results of polygons first ... first + count - 1, written to their places.
+// Calls run_batch(worker, first, end) for the batches of a range, each thread with a worker of its
+// own from make_worker().
+template <class MakeWorker, class RunBatch>
+void for_batches(std::size_t first, std::size_t count, int threads, const MakeWorker& make_worker,
+                 const RunBatch& run_batch) {
+    const std::size_t batches = (count + kBatch - 1) / kBatch;
+    parallel_for(batches, threads, [&](std::size_t begin, std::size_t end) {
+        auto worker = make_worker();
+        for (std::size_t batch = begin; batch < end; ++batch)
+            run_batch(worker, first + batch * kBatch, first + std::min(count, (batch + 1) * kBatch));
+    }, 1);
+}
+
+// Calls write(i, sum) for polygons first ... first + count - 1, where the sum is that of
+// of_part(piece, part) over their parts inside single pieces.
+template <class Sum, class OfPart, class Write>
+void sum_parts(const ConvexPieces& pieces, const PieceTree& tree, const Polygons& polygons,
+               std::size_t first, std::size_t count, int threads, const OfPart& of_part,
+               const Write& write) {
+    for_batches(first, count, threads, [&] { return PieceCutter(pieces, tree); },
+                [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
+        cutter.clear();
+        for (std::size_t i = begin; i < end; ++i)
+            cutter.add(i, polygons.corners(i), polygons.corner_count(i));
+        std::vector<Sum> blocks(cutter.count()), totals(end - begin);
+        cutter.run(
+            [&](std::size_t added, std::size_t, std::size_t piece, const Polygon& part) {
+                blocks[added].merge(of_part(piece, part));
+            },
+            [&](std::size_t added, std::size_t i) {
+                totals[i - begin].merge(blocks[added]);
+                blocks[added] = {};
+            });
+        for (std::size_t i = begin; i < end; ++i) write(i, totals[i - begin]);
+    });
+}
+
 inline void piece_masses(const ConvexPieces& pieces, const PieceTree& tree,
                          const Polygons& polygons, std::size_t first, std::size_t count,
                          int threads, double* masses) {
-    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
-        PieceCutter cutter(pieces, tree);
-        for (std::size_t i = first + begin; i < first + end; ++i)
-            masses[i] = cutter.sum<MassSum>(polygons.corners(i), polygons.corner_count(i),
-                [&](std::size_t piece, const Polygon& part) {
-                    return part_mass(pieces, piece, part);
-                }).mass;
-    }, kSmallestPolygonRange);
+    sum_parts<MassSum>(
+        pieces, tree, polygons, first, count, threads,
+        [&](std::size_t piece, const Polygon& part) { return part_mass(pieces, piece, part); },
+        [&](std::size_t i, const MassSum& sum) { masses[i] = sum.mass; });
 }
 
 inline void piece_moments(const ConvexPieces& pieces, const PieceTree& tree,
                           const Polygons& polygons, std::size_t first, std::size_t count,
                           int threads, double* masses, double* centroids, double* second_moments) {
-    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
-        PieceCutter cutter(pieces, tree);
-        for (std::size_t i = first + begin; i < first + end; ++i) {
-            const Moments cell = cutter.sum<Moments>(
-                polygons.corners(i), polygons.corner_count(i),
-                [&](std::size_t piece, const Polygon& part) {
-                    return part_moments(pieces, piece, part);
-                });
+    sum_parts<Moments>(
+        pieces, tree, polygons, first, count, threads,
+        [&](std::size_t piece, const Polygon& part) { return part_moments(pieces, piece, part); },
+        [&](std::size_t i, const Moments& cell) {
             const double undefined = std::numeric_limits<double>::quiet_NaN();
             masses[i] = cell.mass;
             centroids[2 * i] = cell.mass > 0 ? cell.mean.x : undefined;
@@ -112,8 +141,7 @@ inline void piece_moments(const ConvexPieces& pieces, const PieceTree& tree,
             second_moments[3 * i] = cell.xx;
             second_moments[3 * i + 1] = cell.xy;
             second_moments[3 * i + 2] = cell.yy;
-        }
-    }, kSmallestPolygonRange);
+        });
 }
 
 // The potential on the polygon of site i:
@@ -140,33 +168,26 @@ inline void add_potential_integrals(const ConvexPieces& pieces, const PieceTree&
         double integral;
         Point moment;
     };
-    struct Nothing {
-        void merge(const Nothing&) {}
-    };
-    constexpr std::size_t size = kSmallestPolygonRange;
-    const std::size_t blocks = (count + size - 1) / size;
-    std::vector<std::vector<Part>> found(blocks);
-    const auto run_block = [&](std::size_t block, PieceCutter& cutter) {
-        const std::size_t end = first + std::min(count, (block + 1) * size);
-        for (std::size_t i = first + block * size; i < end; ++i)
-            cutter.sum<Nothing>(
-                polygons.corners(i), polygons.corner_count(i),
-                [&](std::size_t piece, const Polygon& polygon) {
-                    Part part{piece, 0, {0, 0}};
-                    const Point origin = pieces.corners(piece)[0];
-                    polygon_nodes(polygon, rule, [&](Point x, double weight) {
-                        const double value = weight * potential(i, x);
-                        part.integral += value;
-                        part.moment = part.moment + value * (x - origin);
-                    });
-                    found[block].push_back(part);
-                    return Nothing{};
+    std::vector<std::vector<Part>> found((count + kBatch - 1) / kBatch);
+    for_batches(first, count, threads, [&] { return PieceCutter(pieces, tree); },
+                [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
+        cutter.clear();
+        for (std::size_t i = begin; i < end; ++i)
+            cutter.add(i, polygons.corners(i), polygons.corner_count(i));
+        std::vector<Part>& parts = found[(begin - first) / kBatch];
+        cutter.run(
+            [&](std::size_t, std::size_t i, std::size_t piece, const Polygon& polygon) {
+                Part part{piece, 0, {0, 0}};
+                const Point origin = pieces.corners(piece)[0];
+                polygon_nodes(polygon, rule, [&](Point x, double weight) {
+                    const double value = weight * potential(i, x);
+                    part.integral += value;
+                    part.moment = part.moment + value * (x - origin);
                 });
-    };
-    parallel_for(blocks, threads, [&](std::size_t begin, std::size_t end) {
-        PieceCutter cutter(pieces, tree);
-        for (std::size_t block = begin; block < end; ++block) run_block(block, cutter);
-    }, 1);
+                parts.push_back(part);
+            },
+            [](std::size_t, std::size_t) {});
+    });
     for (const auto& parts : found)
         for (const Part& part : parts) {
             integrals[3 * part.piece] += part.integral;
@@ -175,37 +196,13 @@ inline void add_potential_integrals(const ConvexPieces& pieces, const PieceTree&
         }
 }
 
-// Integrals of the density along lines.
-class PieceWalker {
-public:
-    PieceWalker(const ConvexPieces& pieces, const PieceTree& tree) : pieces_(pieces), tree_(tree) {}
+// The part of a line between two parameters.
+struct Segment {
+    Line line;
+    double begin, end;
 
-    double integrate(const Line& line) const {
-        double begin = line.begin, end = line.end;
-        if (pieces_.count == 0 || !cut_to_box(line, begin, end)) return 0;
-        const Point ends[2] = {line.at(begin), line.at(end)};
-        const Box around = Box::around(ends, 2);
-        const Point direction = line.direction;
-        double total = 0;
-        tree_.visit(
-            tree_.root(),
-            [&](const Box& box) {
-                if (!box.meets(around)) return false;
-                const Point gap = box.centre() - line.origin, half_size = box.half_size();
-                const double reach = std::abs(direction.x) * half_size.y +
-                                     std::abs(direction.y) * half_size.x;
-                // Generous, so that a line along a side of the box is not lost to rounding.
-                const double slack = 1e-12 * (std::abs(direction.x) + std::abs(direction.y)) *
-                                     (std::abs(gap.x) + std::abs(gap.y) + half_size.x + half_size.y);
-                return std::abs(cross(direction, gap)) <= reach + slack;
-            },
-            [&](std::size_t piece) { total += along(piece, line, begin, end); });
-        return total * std::sqrt(dot(direction, direction));
-    }
-
-private:
-    bool cut_to_box(const Line& line, double& begin, double& end) const {
-        const Box& box = tree_.box(tree_.root());
+    // Whether anything is left of it inside a box.
+    bool cut_to(const Box& box) {
         const auto cut = [&](double origin, double slope, double low, double high) {
             if (slope == 0) return origin >= low && origin <= high;
             const double one = (low - origin) / slope, other = (high - origin) / slope;
@@ -217,42 +214,63 @@ private:
                cut(line.origin.y, line.direction.y, box.low.y, box.high.y) && begin < end;
     }
 
-    // The part inside a piece, in units of the direction's length. A line along a side is shared
-    // half and half by the pieces on either side of it.
-    double along(std::size_t piece, const Line& line, double begin, double end) const {
-        double share = 1;
-        const bool meets = pieces_.every_side(piece, [&](const PieceSide& side) {
-            const double value = side(line.origin), slope = side.slope(line.direction);
-            if (slope > 0) end = std::min(end, -value / slope);
-            else if (slope < 0) begin = std::max(begin, -value / slope);
-            else if (value > 0) return false;
-            else if (value == 0) share = 0.5;
-            return begin < end;
-        });
-        if (!meets) return 0;
-        const Point middle = line.origin + 0.5 * (begin + end) * line.direction;
-        return share * (end - begin) * pieces_.density(piece, middle);
+    Box box() const {
+        const Point ends[2] = {line.at(begin), line.at(end)};
+        return Box::around(ends, 2);
     }
 
-    const ConvexPieces& pieces_;
-    const PieceTree& tree_;
+    // The integral of the density inside a piece. A line along a side is shared half and half by
+    // the pieces on either side of it.
+    double integral(const ConvexPieces& pieces, std::size_t piece) const {
+        double from = begin, to = end, share = 1;
+        const bool meets = pieces.every_side(piece, [&](const PieceSide& side) {
+            const double value = side(line.origin), slope = side.slope(line.direction);
+            if (slope > 0) to = std::min(to, -value / slope);
+            else if (slope < 0) from = std::max(from, -value / slope);
+            else if (value > 0) return false;
+            else if (value == 0) share = 0.5;
+            return from < to;
+        });
+        if (!meets) return 0;
+        const Point middle = line.origin + 0.5 * (from + to) * line.direction;
+        const double length = std::sqrt(dot(line.direction, line.direction));
+        return share * (to - from) * length * pieces.density(piece, middle);
+    }
 };
 
 // edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e.
 inline void piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree,
                                const DiagramEdges& diagram, std::size_t first, std::size_t count,
                                int threads, double* edge_weights) {
-    if (pieces.count == 0) {
-        std::fill(edge_weights + first, edge_weights + first + count, 0.0);
-        return;
-    }
-    const Box& box = tree.box(tree.root());
-    const EdgeLines lines(diagram, box.low, box.high);
-    const PieceWalker walker(pieces, tree);
-    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t e = first + begin; e < first + end; ++e) {
+    const Box& around = tree.box(tree.root());
+    const EdgeLines lines(diagram, around.low, around.high);
+    for_batches(first, count, threads, [&] { return PieceSearch(tree); },
+                [&](PieceSearch& search, std::size_t begin, std::size_t end) {
+        std::vector<Segment> segments;
+        std::vector<Box> boxes;
+        std::vector<std::size_t> edges;
+        for (std::size_t e = begin; e < end; ++e) {
+            edge_weights[e] = 0;
+            const Line line = lines.line(e);
+            Segment segment{line, line.begin, line.end};
+            if (!segment.cut_to(around)) continue;
+            segments.push_back(segment);
+            boxes.push_back(segment.box());
+            edges.push_back(e);
+        }
+        std::vector<double> blocks(edges.size());
+        search.run(
+            boxes,
+            [&](std::size_t k, std::size_t piece) {
+                blocks[k] += segments[k].integral(pieces, piece);
+            },
+            [&](std::size_t k) {
+                edge_weights[edges[k]] += blocks[k];
+                blocks[k] = 0;
+            });
+        for (const std::size_t e : edges) {
             const Point normal = diagram.bisector(e).normal;
-            edge_weights[e] = walker.integrate(lines.line(e)) / (2 * std::sqrt(dot(normal, normal)));
+            edge_weights[e] /= 2 * std::sqrt(dot(normal, normal));
         }
     });
 }
@@ -260,27 +278,23 @@ inline void piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree
 // The density at points; on a side that two pieces share, that of one of them.
 inline void piece_densities(const ConvexPieces& pieces, const PieceTree& tree, const double* points,
                             std::size_t first, std::size_t count, int threads, double* densities) {
-    if (pieces.count == 0) {
-        std::fill(densities + first, densities + first + count, 0.0);
-        return;
-    }
-    const auto inside = [&](std::size_t piece, Point x) {
-        return pieces.every_side(piece, [&](const PieceSide& side) {
-            const double value = side(x);
-            return value < 0 || (value == 0 && side.is_closed());
-        });
-    };
-    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = first + begin; i < first + end; ++i) {
-            const Point x = reinterpret_cast<const Point*>(points)[i];
-            double total = 0;
-            tree.visit(
-                tree.root(), [&](const Box& box) { return box.meets({x, x}); },
-                [&](std::size_t piece) {
-                    if (inside(piece, x)) total += pieces.density(piece, x);
+    const Point* point = reinterpret_cast<const Point*>(points);
+    for_batches(first, count, threads, [&] { return PieceSearch(tree); },
+                [&](PieceSearch& search, std::size_t begin, std::size_t end) {
+        std::fill(densities + begin, densities + end, 0.0);
+        std::vector<Box> boxes;
+        for (std::size_t i = begin; i < end; ++i) boxes.push_back({point[i], point[i]});
+        search.run(
+            boxes,
+            [&](std::size_t k, std::size_t piece) {
+                const Point x = point[begin + k];
+                const bool inside = pieces.every_side(piece, [&](const PieceSide& side) {
+                    const double value = side(x);
+                    return value < 0 || (value == 0 && side.is_closed());
                 });
-            densities[i] = total;
-        }
+                if (inside) densities[begin + k] += pieces.density(piece, x);
+            },
+            [](std::size_t) {});
     });
 }
 

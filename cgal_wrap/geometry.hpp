@@ -57,15 +57,15 @@ struct WeightedSites {
 
 using Polygon = std::vector<Point>;  // convex, counter-clockwise
 
-// Sutherland-Hodgman: the part of `polygon` where `side` is not positive.
+// Sutherland-Hodgman: the part of a polygon where `side` is not positive.
 template <class Side>
-void clip(const Polygon& polygon, const Side& side, Polygon& result) {
+void clip(const Point* corners, std::size_t count, const Side& side, Polygon& result) {
     result.clear();
-    const std::size_t count = polygon.size();
     if (count == 0) return;
-    Point previous = polygon[count - 1];
+    Point previous = corners[count - 1];
     double previous_side = side(previous);
-    for (const Point& current : polygon) {
+    for (std::size_t k = 0; k < count; ++k) {
+        const Point current = corners[k];
         const double current_side = side(current);
         if ((previous_side < 0 && current_side > 0) || (previous_side > 0 && current_side < 0)) {
             const double t = previous_side / (previous_side - current_side);
@@ -75,6 +75,11 @@ void clip(const Polygon& polygon, const Side& side, Polygon& result) {
         previous = current;
         previous_side = current_side;
     }
+}
+
+template <class Side>
+void clip(const Polygon& polygon, const Side& side, Polygon& result) {
+    clip(polygon.data(), polygon.size(), side, result);
 }
 
 }  // namespace sdot

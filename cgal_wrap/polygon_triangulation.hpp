@@ -33,7 +33,7 @@ inline bool sides_meet(const PolygonCorners& corners, std::size_t i, std::size_t
         const auto before = corner(k + count - 1), at = corner(k), after = corner(k + 1);
         return CGAL::collinear(before, at, after) && CGAL::angle(before, at, after) == CGAL::ACUTE;
     };
-    if (j == i + 1) return folds(j) || (count == 3 && folds(i));
+    if (j == i + 1) return folds(j);
     if (i == 0 && j + 1 == count) return folds(0);
     const PolygonKernel::Segment_2 one(corner(i), corner(i + 1)), other(corner(j), corner(j + 1));
     return CGAL::do_intersect(one, other);
