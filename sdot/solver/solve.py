@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,8 +37,13 @@ _MOST_BINS = 128
 _MERGED_TOLERANCE = 1e-2
 # A Newton iteration that stalls below this mass error has met rounding: no other way helps.
 _ROUNDING = 1e-6
-# Newton steps after which the quick ways are given up for the sure one.
+# Newton steps after which the quick ways are given up for the next one, and the last of them for
+# the sure one.
 _PATIENCE = 60
+_MORE_PATIENCE = 200
+# Bins of the last entropic starts. Around a support with notches and holes coarser ones leave cells
+# where there is no mass.
+_FINER_BINS = (64, 128)
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,10 @@ def _find_weights(
         result := attempt(continued_newton, start.diagram, _PATIENCE)
     ):
         return result
+    for finer in _finer_starts(problem):
+        diagrams += 1
+        if is_final(result := attempt(continued_newton, finer.diagram, _MORE_PATIENCE)):
+            return result
     attempt(continued_newton, None, options.max_iterations)
     best = min(results, key=lambda result: result.mass_error)
     return replace(best, iterations=iterations, diagrams=diagrams)
@@ -194,6 +203,15 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
         if (start.masses / problem.masses).min() >= _SOUND_START:
             break
     return start, diagrams
+
+
+def _finer_starts(problem: TransportProblem) -> Iterator[Evaluation]:
+    """Entropic starts from finer grids than `_start` has tried, if they leave no cell empty."""
+    for bins in _FINER_BINS:
+        if bins > 2 * _bins(len(problem.sites)):
+            start = problem.evaluate(entropic_weights(problem, bins, exact=True))
+            if start.masses.min() > 0:
+                yield start
 
 
 def _bins(count: int) -> int:

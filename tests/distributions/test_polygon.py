@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.problems import random_sites, star
+from support.problems import annulus, random_sites, star
 
 from sdot import Box, Mesh, Polygon, PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
 from sdot.distributions.convex_hull import convex_hull
@@ -155,3 +155,15 @@ def test_convex_hulls_are_convex_domains(seed: int) -> None:
 def test_the_hull_of_a_needle() -> None:
     needle = np.array([[0, 0], [1, 1], [2, 2 + 1e-15], [0.5, 0.5]])
     np.testing.assert_array_equal(convex_hull(needle)[0], [0, 0])
+
+
+@pytest.mark.parametrize("name", ["star", "annulus"])
+def test_supports_with_notches_and_holes_are_solved_in_few_steps(name: str) -> None:
+    density = (
+        Polygon(star()) if name == "star" else Mesh(*annulus(40, 0.6), np.ones(80), per="triangle")
+    )
+    for sites in (3 * random_sites(400) - 1.5, random_sites(400) + 4):
+        plan = optimal_transport_plan(SumOfDiracs(sites), density)
+        assert plan.status.iterations < 30
+        inside = density.evaluate(plan.barycenters) > 0
+        assert inside.mean() > 0.9
