@@ -42,9 +42,9 @@ class Box(Density):
     A floor under another density, so that no site is without mass around it:
 
     >>> from sdot import Box, PolynomialGrid
-    >>> 0.99 * PolynomialGrid([[0.0, 1.0], [1.0, 0.0]]) + 0.01 * Box()
-    0.99 * PolynomialGrid(2 x 2 pixels of degree 0 on [0, 1] x [0, 1], mass 1)
-    + 0.01 * Box([0, 1] x [0, 1], mass 1)
+    >>> floored = 0.99 * PolynomialGrid([[0.0, 1.0], [1.0, 0.0]]) + 0.01 * Box()
+    >>> print(f"{floored.evaluate([0.25, 0.25]):.3f}")
+    0.010
     """
 
     def __init__(self, domain: Any = ((0.0, 0.0), (1.0, 1.0)), mass: float = 1) -> None:
