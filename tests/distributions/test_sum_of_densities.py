@@ -162,6 +162,20 @@ def test_check_grads_in_jax(seed: int) -> None:
             check_grads(cost, arguments, order=1, modes=[mode], atol=1e-7, rtol=1e-7, eps=1e-5)
 
 
+def test_torch_func_with_constant_tensors() -> None:
+    torch = pytest.importorskip("torch")
+    density, arrays, sites = _parts(2)
+    v, w, y = (torch.tensor(array) for array in (*arrays, sites))
+    mass = density(v, w).total_mass
+
+    def cost(v):  # type: ignore[no-untyped-def]
+        return distance(SumOfDiracs(y, mass=mass), density(v, w), tol=TIGHT, warm_start=False)
+
+    expected = v.clone().requires_grad_()
+    cost(expected).backward()
+    torch.testing.assert_close(torch.func.grad(cost)(v), expected.grad, rtol=0, atol=1e-14)
+
+
 def test_sums_are_pytrees() -> None:
     jax = pytest.importorskip("jax")
     density, arrays, sites = _parts(1)
