@@ -57,17 +57,18 @@ struct WeightedSites {
 
 using Polygon = std::vector<Point>;  // convex, counter-clockwise
 
-// Sutherland-Hodgman: the part of `polygon` where `sign * side` is not positive. A crossing has the
+// Sutherland-Hodgman: the part of a polygon where `sign * side` is not positive. A crossing has the
 // same bits whatever the sign and the sense in which its side of the polygon runs, so that what
 // is cut apart fits together.
 template <class Side>
-void clip(const Polygon& polygon, const Side& side, Polygon& result, double sign = 1) {
+void clip(const Point* corners, std::size_t count, const Side& side, Polygon& result,
+          double sign = 1) {
     result.clear();
-    const std::size_t count = polygon.size();
     if (count == 0) return;
-    Point previous = polygon[count - 1];
+    Point previous = corners[count - 1];
     double previous_side = side(previous);
-    for (const Point& current : polygon) {
+    for (std::size_t k = 0; k < count; ++k) {
+        const Point current = corners[k];
         const double current_side = side(current);
         if (previous_side < 0 && current_side > 0)
             result.push_back(previous + (previous_side / (previous_side - current_side)) *
@@ -79,6 +80,11 @@ void clip(const Polygon& polygon, const Side& side, Polygon& result, double sign
         previous = current;
         previous_side = current_side;
     }
+}
+
+template <class Side>
+void clip(const Polygon& polygon, const Side& side, Polygon& result, double sign = 1) {
+    clip(polygon.data(), polygon.size(), side, result, sign);
 }
 
 }  // namespace sdot

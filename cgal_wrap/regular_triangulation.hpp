@@ -1,5 +1,5 @@
 // Weighted sites -> CGAL regular triangulation, and its exact predicates.
-// The only file that includes CGAL.
+// But for polygon_triangulation.hpp the only file that includes CGAL.
 #pragma once
 
 #include <CGAL/Exact_predicates_inexact_constructions_kernel.h>

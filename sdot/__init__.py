@@ -3,8 +3,12 @@
 import logging
 
 from sdot.distance import distance
+from sdot.distributions.box import Box
+from sdot.distributions.mesh import Mesh
+from sdot.distributions.polygon import Polygon
 from sdot.distributions.polynomial_grid import PolynomialGrid
 from sdot.distributions.spline_grid import SplineGrid
+from sdot.distributions.sum_of_densities import SumOfDensities
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
 from sdot.distributions.sum_of_gaussians import SumOfGaussians
 from sdot.driver import driver
@@ -17,11 +21,15 @@ logging.getLogger("sdot").addHandler(logging.NullHandler())  # silent unless the
 __version__ = "0.1.0"
 
 __all__ = [
+    "Box",
     "ConvergenceError",
+    "Mesh",
     "OtPlan",
+    "Polygon",
     "PolynomialGrid",
     "PowerDiagram",
     "SplineGrid",
+    "SumOfDensities",
     "SumOfDiracs",
     "SumOfGaussians",
     "SumOfWeightedDiracs",

@@ -85,9 +85,11 @@ def common_framework(*arrays: Any) -> Framework | None:
 def to_numpy(array: Any) -> npt.NDArray[Any]:
     """Return the values of any array as a NumPy array (shared with the caller's if possible)."""
     if framework_of(array) == "torch":
-        tensor = array.detach().cpu()
-        # NumPy has no bfloat16.
-        return tensor.numpy() if tensor.element_size() > 2 else _half_to_numpy(tensor)
+        # Inside of torch.func operations wrap even tensors that it does not transform.
+        with sys.modules["torch"]._C._DisableFuncTorch():
+            tensor = array.detach().cpu()
+            # NumPy has no bfloat16.
+            return tensor.numpy() if tensor.element_size() > 2 else _half_to_numpy(tensor)
     if is_jax_tracer(array):
         raise TypeError(
             "expected a concrete array, not one that is being traced by JAX; "

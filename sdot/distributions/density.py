@@ -6,14 +6,19 @@ To add a density, write one class with the methods of `Density` and one with tho
 
 from __future__ import annotations
 
+import importlib
 from abc import abstractmethod
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from sdot.distributions.distribution import Distribution
 from sdot.power_diagram import DiagramArrays
 from sdot.validation import FloatArray
+
+if TYPE_CHECKING:
+    from sdot.distributions.sum_of_densities import SumOfDensities
 
 __all__ = ["CellMoments", "CellPotential", "Density", "DensityKernel", "Frame"]
 
@@ -84,8 +89,20 @@ class DensityKernel(Protocol):
 class Density(Distribution):
     """A nonnegative density in the plane; immutable but for its memory of solutions.
 
-    Densities can be added, and multiplied by positive numbers.
+    Densities can be added, and multiplied by positive numbers: see `SumOfDensities`.
     """
+
+    __array_ufunc__ = None  # NumPy's numbers leave products to __rmul__
+
+    def __add__(self, other: Any) -> SumOfDensities:
+        """Return the sum with another density."""
+        return _sum([(1, self), (1, other)]) if isinstance(other, Density) else NotImplemented
+
+    def __mul__(self, factor: Any) -> SumOfDensities:
+        """Return the density times a positive number."""
+        return _sum([(factor, self)])
+
+    __rmul__ = __mul__
 
     @property
     @abstractmethod
@@ -134,3 +151,10 @@ class Density(Distribution):
         One for each of `arrays`, of its shape: how the integral changes with the parameter
         while the potential, given on the cells of a diagram in a frame, stays as it is.
         """
+
+
+def _sum(terms: Sequence[tuple[Any, Density]]) -> SumOfDensities:
+    # A sum is itself a density, so its module is loaded when there is one to make.
+    sums = importlib.import_module("sdot.distributions.sum_of_densities")
+    result: SumOfDensities = sums.as_sum(terms)
+    return result

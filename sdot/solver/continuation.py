@@ -16,8 +16,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sdot.distributions.density import CellMoments, DensityKernel
+from sdot.distributions.density import DensityKernel
 from sdot.distributions.grid_kernel import GridDensityKernel
+from sdot.distributions.sum_of_densities import SumKernel
 from sdot.power_diagram import DiagramArrays
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.initial_weights import shrunk_sites_weights
@@ -35,32 +36,9 @@ _STAGE_TOLERANCE = 0.3
 _MERGED_ITERATIONS = 100
 
 
-class MixedKernel:
-    """``(1 - share) * first + share * second`` (see `DensityKernel`)."""
-
-    def __init__(self, first: DensityKernel, second: DensityKernel, share: float) -> None:
-        self._parts = ((1 - share, first), (share, second))
-
-    @property
-    def box(self) -> FloatArray:
-        """The common box of the two kernels."""
-        return self._parts[0][1].box
-
-    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
-        """Cell masses and edge integrals of the mixture."""
-        (a, first), (b, second) = (
-            (share, kernel.masses_and_edge_weights(diagram)) for share, kernel in self._parts
-        )
-        return a * first[0] + b * second[0], a * first[1] + b * second[1]
-
-    def moments(self, diagram: DiagramArrays) -> CellMoments:
-        """Only the density itself is asked for moments."""
-        raise NotImplementedError
-
-    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
-        """Masses of the boxes of a uniform grid."""
-        (a, first), (b, second) = self._parts
-        return a * first.coarsened(box, count) + b * second.coarsened(box, count)
+def _mixed(first: DensityKernel, second: DensityKernel, share: float) -> SumKernel:
+    """``(1 - share) * first + share * second``."""
+    return SumKernel([(1 - share, first), (share, second)])
 
 
 def continued_newton(
@@ -99,7 +77,7 @@ def continued_newton(
         left = 1.0  # the share of the density before
         while (following := _next_share(problem, before, after, diagram, left)) > 0:
             left = following
-            solve(MixedKernel(before, after, 1 - left), _STAGE_TOLERANCE)
+            solve(_mixed(before, after, 1 - left), _STAGE_TOLERANCE)
         if after is not problem.kernel:
             solve(after, _STAGE_TOLERANCE)
     # Zeros of the density can cut the cells into groups that exchange no mass: its own Newton
@@ -115,7 +93,7 @@ def continued_newton(
         if result.reached(tol) or left < lowest or iterations >= max_iterations:
             return NewtonResult(result.evaluation, result.mass_error, iterations, diagrams)
         diagram = mixture_diagram
-        solve(MixedKernel(uniform, problem.kernel, 1 - left), max(1e-3, tol))
+        solve(_mixed(uniform, problem.kernel, 1 - left), max(1e-3, tol))
 
 
 def _weights_for_uniform(problem: TransportProblem) -> FloatArray:

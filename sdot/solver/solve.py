@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,10 +39,15 @@ _MOST_BINS = 256
 _MERGED_TOLERANCE = 1e-2
 # A Newton iteration that stalls below this mass error has met rounding: no other way helps.
 _ROUNDING = 1e-6
-# Newton steps after which the quick ways are given up for the sure one.
+# Newton steps after which the quick ways are given up for the next one, and the last of them for
+# the sure one.
 _PATIENCE = 60
 # Times that groups of cells without mass between them are joined.
 _JOINTS = 20
+_MORE_PATIENCE = 200
+# Bins of the last entropic starts. Around a support with notches and holes coarser ones leave cells
+# where there is no mass.
+_FINER_BINS = (64, 128)
 
 
 @dataclass(frozen=True)
@@ -130,45 +135,81 @@ def _predicted(positions: FloatArray, memories: Sequence[Memory]) -> FloatArray 
 def _find_weights(
     problem: TransportProblem, predicted: FloatArray | None, options: Options
 ) -> NewtonResult:
-    def report(progress: NewtonProgress) -> None:
-        _logger.debug("%s", progress)
-        if options.callback is not None:
-            options.callback(progress)
-
-    iterations = diagrams = 0
-    results: list[NewtonResult] = []
-
-    def attempt(method: Callable[..., NewtonResult], start: Any, limit: int) -> NewtonResult:
-        nonlocal iterations, diagrams
-        limit = min(limit, options.max_iterations - iterations)
-        result = method(problem, start, options.tol, limit, report)
-        iterations += result.iterations
-        diagrams += result.diagrams
-        results.append(replace(result, iterations=iterations, diagrams=diagrams))
-        return results[-1]
-
-    def is_final(result: NewtonResult) -> bool:
-        return result.reached(options.tol) or result.mass_error < _ROUNDING
-
-    start, diagrams = _start(problem, predicted)
-    smallest = start.smallest_share
-    if smallest >= _SOUND_START and is_final(result := attempt(damped_newton, start, _PATIENCE)):
-        return result
-    clustered = _clustered_start(problem, options)
-    if clustered is not None and is_final(result := attempt(damped_newton, clustered, _PATIENCE)):
-        return result
-    if 0 < smallest < _SOUND_START and is_final(
-        result := attempt(continued_newton, start.diagram, _PATIENCE)
-    ):
-        return result
-    result = attempt(continued_newton, None, options.max_iterations)
-    for _ in range(_JOINTS):
-        joined = None if is_final(result) else joined_groups(problem, result.evaluation)
-        if joined is None:
+    attempts = _Attempts(problem, options)
+    for method, start, patience in _ways(problem, predicted, options, attempts):
+        if attempts.run(method, start, patience):
             break
-        result = attempt(damped_newton, joined, _PATIENCE)
-    best = min(results, key=lambda result: result.mass_error)
-    return replace(best, iterations=iterations, diagrams=diagrams)
+    else:
+        _join_groups(problem, attempts)
+    return attempts.best()
+
+
+# A way of solving: from a problem, a start, a tolerance, a limit of steps, and a reporter.
+_Method = Callable[..., NewtonResult]
+
+
+class _Attempts:
+    """The ways tried so far, and what they cost together."""
+
+    def __init__(self, problem: TransportProblem, options: Options) -> None:
+        self._problem, self._options = problem, options
+        self._results: list[NewtonResult] = []
+        self.iterations = self.diagrams = 0
+
+    def run(self, method: _Method, start: Any, patience: int) -> bool:
+        """Try one way and tell whether no other one can do better."""
+        tol = self._options.tol
+        limit = min(patience, self._options.max_iterations - self.iterations)
+        result = method(self._problem, start, tol, limit, self._report)
+        self.iterations += result.iterations
+        self.diagrams += result.diagrams
+        self._results.append(result)
+        return result.reached(tol) or result.mass_error < _ROUNDING
+
+    @property
+    def last(self) -> NewtonResult:
+        return self._results[-1]
+
+    def best(self) -> NewtonResult:
+        """The result with the least mass error, with the cost of all of them."""
+        best = min(self._results, key=lambda result: result.mass_error)
+        return replace(best, iterations=self.iterations, diagrams=self.diagrams)
+
+    def _report(self, progress: NewtonProgress) -> None:
+        _logger.debug("%s", progress)
+        if self._options.callback is not None:
+            self._options.callback(progress)
+
+
+def _ways(
+    problem: TransportProblem,
+    predicted: FloatArray | None,
+    options: Options,
+    attempts: _Attempts,
+) -> Iterator[tuple[_Method, Any, int]]:
+    """The ways to a solution, from the quickest to the surest, with their starts and patience."""
+    start, diagrams = _start(problem, predicted)
+    attempts.diagrams += diagrams
+    smallest = start.smallest_share
+    if smallest >= _SOUND_START:
+        yield damped_newton, start, _PATIENCE
+    clustered = _clustered_start(problem, options)
+    if clustered is not None:
+        yield damped_newton, clustered, _PATIENCE
+    if 0 < smallest < _SOUND_START:
+        yield continued_newton, start.diagram, _PATIENCE
+    for finer in _finer_starts(problem):
+        attempts.diagrams += 1
+        yield continued_newton, finer.diagram, _MORE_PATIENCE
+    yield continued_newton, None, options.max_iterations
+
+
+def _join_groups(problem: TransportProblem, attempts: _Attempts) -> None:
+    """Balance groups of cells that zeros of the density keep apart."""
+    for _ in range(_JOINTS):
+        joined = joined_groups(problem, attempts.last.evaluation)
+        if joined is None or attempts.run(damped_newton, joined, _PATIENCE):
+            break
 
 
 def _clustered_start(problem: TransportProblem, options: Options) -> Evaluation | None:
@@ -203,6 +244,15 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
         if start.smallest_share >= _FINE_START:
             break
     return start, diagrams
+
+
+def _finer_starts(problem: TransportProblem) -> Iterator[Evaluation]:
+    """Entropic starts from finer grids than `_start` has tried, if they leave no cell empty."""
+    for bins in _FINER_BINS:
+        if bins > 2 * _bins(len(problem.sites)):
+            start = problem.evaluate(entropic_weights(problem, bins))
+            if start.masses.min() > 0:
+                yield start
 
 
 def _bins(count: int) -> int:

@@ -6,7 +6,7 @@ code is given is the truth, not another approximation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
@@ -162,6 +162,37 @@ def grid_moments(
             ]
             total = [a + w * h * b for a, b in zip(total, moved, strict=True)]
     return Moments(*total)
+
+
+def clip_to_polygon(polygon: Polygon, convex: Polygon) -> Polygon:
+    """Return the part of a convex polygon inside another one, counter-clockwise."""
+    for k in range(len(convex)):
+        (ax, ay), (bx, by) = convex[k - 1], convex[k]
+        if not polygon:
+            break
+        # Left of a -> b: (b - a) x (p - a) >= 0.
+        dx, dy = bx - ax, by - ay
+        polygon = clip(polygon, dy, -dx, dy * ax - dx * ay)
+    return polygon
+
+
+def affine_moments(polygon: Polygon, height: float, slope: Sequence[float], at: Point) -> Moments:
+    """Return the moments of the density ``height + slope . (x - at)`` over a polygon."""
+    if not polygon:
+        return Moments(*[Fraction(0)] * 7)
+    sx, sy = Fraction(float(slope[0])), Fraction(float(slope[1]))
+    constant = Fraction(float(height)) - sx * at[0] - sy * at[1]
+    table = monomial_integrals(tuple(polygon), 3)
+    orders = [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)]
+    found = [
+        constant * table[p][q] + sx * table[p + 1][q] + sy * table[p][q + 1] for p, q in orders
+    ]
+    return Moments(*found, found[0])
+
+
+def add_moments(parts: Iterable[Moments]) -> Moments:
+    """Return the moments of a sum."""
+    return Moments(*(sum(values, Fraction(0)) for values in zip(*parts, strict=True)))
 
 
 def _local_moments(table: list[list[Fraction]], coefficients: FloatArray) -> list[Fraction]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import Delaunay
 
 from sdot import PolynomialGrid
 
@@ -61,3 +62,27 @@ def random_lines(
     lines = low + (high - low) * np.concatenate([[0.0], np.cumsum(gaps)]) / gaps.sum()
     lines[-1] = high
     return np.asarray(lines)
+
+
+def random_mesh(points: int, seed: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Vertices and triangles (Delaunay's) that cover the unit square."""
+    inside = np.random.default_rng(seed).random((points, 2))
+    vertices = np.concatenate([inside, [[0, 0], [1, 0], [1, 1], [0, 1]]])
+    return vertices, Delaunay(vertices).simplices.astype(np.int64)
+
+
+def annulus(corners: int, inner: float = 0.5) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Vertices and triangles between two regular polygons."""
+    angles = 2 * np.pi * np.arange(corners) / corners
+    outer = np.column_stack([np.cos(angles), np.sin(angles)])
+    i = np.arange(corners)
+    j = (i + 1) % corners
+    halves = [np.column_stack([i, j, corners + i]), np.column_stack([j, corners + j, corners + i])]
+    return np.concatenate([outer, inner * outer]), np.concatenate(halves)
+
+
+def star(points: int = 5, inner: float = 0.4) -> FloatArray:
+    """The corners of a star around the origin."""
+    angles = np.pi * np.arange(2 * points) / points
+    radii = np.where(np.arange(2 * points) % 2, inner, 1.0)
+    return np.asarray(radii[:, None] * np.column_stack([np.cos(angles), np.sin(angles)]))

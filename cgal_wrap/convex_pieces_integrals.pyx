@@ -1,0 +1,231 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Integrals of a density that is affine on convex pieces over power cells and their edges."""
+
+from libc.stdint cimport int32_t, int64_t
+from libcpp.memory cimport unique_ptr
+
+import numpy as np
+
+cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
+    cdef struct GaussRule:
+        int count
+        const double* nodes
+        const double* weights
+
+cdef extern from "geometry.hpp" namespace "sdot" nogil:
+    cdef struct Point:
+        double x
+        double y
+
+    cdef struct WeightedSites:
+        size_t count
+        const double* positions
+        const double* weights
+        const double* low_weights
+
+cdef extern from "diagram_edges.hpp" namespace "sdot" nogil:
+    cdef struct DiagramEdges:
+        WeightedSites sites
+        size_t count
+        const double* vertices
+        const int32_t* edge_sites
+        const int32_t* edge_vertices
+
+cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
+    cdef struct ConvexPieces:
+        size_t count
+        const double* points
+        const int64_t* offsets
+        const double* affine
+
+    cdef cppclass PieceTree:
+        PieceTree(const ConvexPieces&) except +
+
+cdef extern from "convex_pieces_integrals.hpp" namespace "sdot" nogil:
+    cdef struct Polygons:
+        const double* points
+        const int64_t* offsets
+
+    cdef struct QuadraticPotential:
+        Point metric
+        const double* sites
+        const double* constants
+
+    void piece_masses(
+        const ConvexPieces&, const PieceTree&, const Polygons&, size_t, size_t, int,
+        double*) except +
+    void piece_moments(
+        const ConvexPieces&, const PieceTree&, const Polygons&, size_t, size_t, int,
+        double*, double*, double*) except +
+    void add_potential_integrals(
+        const ConvexPieces&, const PieceTree&, const Polygons&, const QuadraticPotential&,
+        const GaussRule&, size_t, size_t, int, double*) except +
+    void piece_edge_weights(
+        const ConvexPieces&, const PieceTree&, const DiagramEdges&, size_t, size_t, int,
+        double*) except +
+    void piece_densities(
+        const ConvexPieces&, const PieceTree&, const double*, size_t, size_t, int,
+        double*) except +
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
+# Cells, edges or points between two looks at pending signals, so that Ctrl-C answers soon.
+cdef size_t PER_SIGNAL_CHECK = 1 << 14
+
+
+cdef class PiecesKernel:
+    """A density on convex pieces; immutable, so any number of threads may share it.
+
+    Piece k has the corners ``points[offsets[k]:offsets[k + 1]]``, counter-clockwise, and the
+    density ``affine[k, 0] + affine[k, 1:] . (x - its first corner)``. Pieces that overlap add up.
+    """
+
+    cdef ConvexPieces pieces
+    cdef unique_ptr[PieceTree] tree
+    cdef object arrays  # keeps alive what `pieces` points to
+
+    def __init__(self, points, offsets, affine):
+        cdef double[:, ::1] points_view = np.array(points, dtype=np.float64, order="C")
+        cdef int64_t[::1] offsets_view = np.array(offsets, dtype=np.int64)
+        cdef double[:, ::1] affine_view = np.array(affine, dtype=np.float64, order="C")
+        sizes = np.diff(offsets_view)
+        if (
+            points_view.shape[0] == 0 or points_view.shape[1] != 2 or affine_view.shape[1] != 3
+            or offsets_view.shape[0] != affine_view.shape[0] + 1 or offsets_view[0] != 0
+            or sizes.min(initial=3) < 3 or sizes.sum() != points_view.shape[0]
+        ):
+            raise ValueError("points, offsets and affine must describe at least one piece")
+        self.pieces = ConvexPieces(
+            affine_view.shape[0], &points_view[0, 0], &offsets_view[0], &affine_view[0, 0])
+        self.arrays = np.asarray(points_view), np.asarray(offsets_view), np.asarray(affine_view)
+        with nogil:
+            self.tree.reset(new PieceTree(self.pieces))
+
+    def masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,) of the density over convex polygons."""
+        cdef size_t count = offsets.shape[0] - 1
+        masses = np.empty(count)
+        cdef double[::1] masses_view = masses
+        cdef Polygons polygons = Polygons(first_number(points), &offsets[0])
+        cdef size_t first = 0, size
+        while first < count:
+            size = min(PER_SIGNAL_CHECK, count - first)
+            with nogil:
+                piece_masses(
+                    self.pieces, self.tree.get()[0], polygons, first, size, threads,
+                    &masses_view[0])
+            first += size
+            PyErr_CheckSignals()
+        return masses
+
+    def moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
+        xx, xy, yy (n, 3) of the density over convex polygons."""
+        cdef size_t count = offsets.shape[0] - 1
+        masses = np.empty(count)
+        centroids = np.empty((count, 2))
+        second_moments = np.empty((count, 3))
+        cdef double[::1] masses_view = masses
+        cdef double[:, ::1] centroids_view = centroids
+        cdef double[:, ::1] second_moments_view = second_moments
+        cdef Polygons polygons = Polygons(first_number(points), &offsets[0])
+        cdef size_t first = 0, size
+        while first < count:
+            size = min(PER_SIGNAL_CHECK, count - first)
+            with nogil:
+                piece_moments(
+                    self.pieces, self.tree.get()[0], polygons, first, size, threads,
+                    &masses_view[0], &centroids_view[0, 0], &second_moments_view[0, 0])
+            first += size
+            PyErr_CheckSignals()
+        return masses, centroids, second_moments
+
+    def potential_integrals(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        const double[::1] metric,
+        const double[:, ::1] sites,
+        const double[::1] constants,
+        int threads,
+    ):
+        """Integrals over each piece (pieces, 3) of a potential, times 1 and x - first corner.
+
+        On polygon i it is ``sum_k metric_k (x_k - sites_ik)**2 - constants_i``.
+        """
+        cdef size_t count = offsets.shape[0] - 1
+        integrals = np.zeros((self.pieces.count, 3))
+        cdef double[:, ::1] integrals_view = integrals
+        cdef Polygons polygons = Polygons(first_number(points), &offsets[0])
+        cdef QuadraticPotential potential
+        potential.metric = Point(metric[0], metric[1])
+        potential.sites = first_number(sites)
+        potential.constants = &constants[0]
+        nodes, weights = np.polynomial.legendre.leggauss(3)
+        cdef double[::1] nodes_view = 0.5 * (nodes + 1.0)
+        cdef double[::1] weights_view = 0.5 * weights
+        cdef GaussRule rule = GaussRule(3, &nodes_view[0], &weights_view[0])
+        cdef size_t first = 0, size
+        while first < count:
+            size = min(PER_SIGNAL_CHECK, count - first)
+            with nogil:
+                add_potential_integrals(
+                    self.pieces, self.tree.get()[0], polygons, potential, rule, first, size,
+                    threads, &integrals_view[0, 0])
+            first += size
+            PyErr_CheckSignals()
+        return integrals
+
+    def edge_weights(
+        self,
+        const double[:, ::1] positions,
+        const double[::1] weights,
+        const double[::1] low_weights,
+        const double[:, ::1] vertices,
+        const int32_t[:, ::1] edge_sites,
+        const int32_t[:, ::1] edge_vertices,
+        int threads,
+    ):
+        """The integral of the density along each edge of a diagram (e,), divided by twice the
+        distance of its two sites. On a side that two pieces share their mean counts."""
+        cdef DiagramEdges diagram
+        diagram.sites = WeightedSites(
+            positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
+        diagram.count = edge_sites.shape[0]
+        diagram.vertices = first_number(vertices)
+        diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
+        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.count else NULL
+        edge_weights = np.empty(diagram.count)
+        cdef double[::1] edge_weights_view = edge_weights
+        cdef size_t first = 0, size
+        while first < diagram.count:
+            size = min(PER_SIGNAL_CHECK, diagram.count - first)
+            with nogil:
+                piece_edge_weights(
+                    self.pieces, self.tree.get()[0], diagram, first, size, threads,
+                    &edge_weights_view[0])
+            first += size
+            PyErr_CheckSignals()
+        return edge_weights
+
+    def densities(self, const double[:, ::1] points, int threads):
+        """The density (n,) at points; on a common side that of the piece to the right or above."""
+        cdef size_t count = points.shape[0]
+        densities = np.empty(count)
+        cdef double[::1] densities_view = densities
+        cdef size_t first = 0, size
+        while first < count:
+            size = min(PER_SIGNAL_CHECK, count - first)
+            with nogil:
+                piece_densities(
+                    self.pieces, self.tree.get()[0], first_number(points), first, size, threads,
+                    &densities_view[0])
+            first += size
+            PyErr_CheckSignals()
+        return densities
+
+
+cdef const double* first_number(const double[:, ::1] array) noexcept nogil:
+    return &array[0, 0] if array.shape[0] else NULL

@@ -1,0 +1,99 @@
+"""Uniform densities on boxes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sdot.distributions.density import CellPotential, Density, Frame
+from sdot.distributions.grid_kernel import GridDensityKernel
+from sdot.power_diagram import DiagramArrays, box_corners
+from sdot.validation import FloatArray, check_box, check_mass, check_real_array, freeze
+
+__all__ = ["Box"]
+
+
+class Box(Density):
+    """The uniform density on a box.
+
+    Parameters
+    ----------
+    domain : array_like, optional
+        ``((x_min, y_min), (x_max, y_max))``, by default the unit square.
+    mass : float, optional
+        The total mass, 1 by default.
+
+    Attributes
+    ----------
+    box, domain : the box, and its corners (4, 2).
+    total_mass : the integral of the density.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of real numbers.
+    ValueError
+        If the domain is not a box with an area.
+
+    Examples
+    --------
+    A floor under another density, so that no site is without mass around it:
+
+    >>> from sdot import Box, PolynomialGrid
+    >>> floored = 0.99 * PolynomialGrid([[0.0, 1.0], [1.0, 0.0]]) + 0.01 * Box()
+    >>> print(f"{floored.evaluate([0.25, 0.25]):.3f}")
+    0.010
+    """
+
+    def __init__(self, domain: Any = ((0.0, 0.0), (1.0, 1.0)), mass: float = 1) -> None:
+        total = check_mass(mass)
+        if total is None:
+            raise TypeError("mass: expected a positive number, not None")
+        self._parameters = {}
+        self._options = {"box": freeze(check_box(domain)), "mass": total}
+
+    @property
+    def box(self) -> FloatArray:
+        """``[[x_min, y_min], [x_max, y_max]]``."""
+        return np.asarray(self._options["box"])
+
+    @cached_property
+    def domain(self) -> FloatArray:
+        """The corners (4, 2), counter-clockwise."""
+        return freeze(box_corners(self.box))
+
+    @property
+    def total_mass(self) -> float:
+        """The integral of the density."""
+        return float(self._options["mass"])
+
+    def __repr__(self) -> str:
+        (x0, y0), (x1, y1) = self.box
+        return f"Box([{x0:g}, {x1:g}] x [{y0:g}, {y1:g}], mass {self.total_mass:g})"
+
+    def essential_box(self, tail: float) -> FloatArray:
+        """Return the box."""
+        return self.box
+
+    def evaluate(self, points: Any) -> FloatArray:
+        """Return the value of the density at points (..., 2), zero outside the box."""
+        points = check_real_array(points, "points")
+        if points.ndim == 0 or points.shape[-1] != 2:
+            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
+        return np.where(inside, self.total_mass / np.prod(self.box[1] - self.box[0]), 0.0)
+
+    def kernel(self, frame: Frame) -> GridDensityKernel:
+        """Return the integrals of the density in a frame, scaled to mass one."""
+        lines = frame.apply(self.box)
+        height = 1.0 / np.prod(lines[1] - lines[0])
+        x_lines, y_lines = lines.T.copy()
+        return GridDensityKernel(x_lines, y_lines, np.full((1, 1, 1, 1), height), True)
+
+    def pull_back(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+    ) -> tuple[FloatArray, ...]:
+        """Return nothing: there is no array to differentiate with respect to."""
+        return ()

@@ -1,0 +1,187 @@
+"""Densities that are affine on each of several convex pieces."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot.cgal_wrap.convex_pieces_integrals import PiecesKernel
+from sdot.distributions.convex_hull import convex_hull
+from sdot.distributions.density import (
+    CellMoments,
+    CellPotential,
+    Density,
+    Frame,
+)
+from sdot.driver import driver
+from sdot.power_diagram import DiagramArrays, box_corners
+from sdot.validation import FloatArray, check_real_array, freeze
+
+__all__ = ["Pieces", "PiecesDensityKernel", "PiecewiseAffineDensity"]
+
+
+class Pieces(NamedTuple):
+    """Convex polygons, and an affine density on each of them.
+
+    Attributes
+    ----------
+    points : corners of all pieces (p, 2), counter-clockwise.
+    offsets : those of piece k are ``points[offsets[k]:offsets[k + 1]]`` (pieces + 1,).
+    heights : the density at the first corner of each piece (pieces,).
+    slopes : its gradient (pieces, 2).
+    """
+
+    points: FloatArray
+    offsets: npt.NDArray[np.int64]
+    heights: FloatArray
+    slopes: FloatArray
+
+    @property
+    def box(self) -> FloatArray:
+        """``[[x_min, y_min], [x_max, y_max]]``."""
+        return np.array([self.points.min(axis=0), self.points.max(axis=0)])
+
+    @property
+    def has_mass(self) -> npt.NDArray[np.bool_]:
+        """Whether the density is not zero on a piece (pieces,)."""
+        return np.asarray((self.heights != 0) | (self.slopes != 0).any(axis=1))
+
+    def only(self, wanted: npt.NDArray[np.bool_]) -> Pieces:
+        """Some of the pieces."""
+        if wanted.all():
+            return self
+        sizes = np.diff(self.offsets)
+        offsets = np.concatenate([[0], np.cumsum(sizes[wanted])])
+        points = self.points[np.repeat(wanted, sizes)]
+        return Pieces(points, offsets, self.heights[wanted], self.slopes[wanted])
+
+    def in_frame(self, frame: Frame, factor: float) -> Pieces:
+        """The pieces in the coordinates of a frame, with a density that is `factor` as high."""
+        return Pieces(
+            frame.apply(self.points),
+            self.offsets,
+            self.heights * factor,
+            self.slopes * (factor * frame.scale),
+        )
+
+
+class PiecewiseAffineDensity(Density):
+    """What densities on convex pieces have in common."""
+
+    @property
+    @abstractmethod
+    def pieces(self) -> Pieces:
+        """The pieces, with the density scaled to its total mass."""
+
+    @cached_property
+    def domain(self) -> FloatArray:
+        """The corners (k, 2) of the convex hull, counter-clockwise."""
+        return freeze(convex_hull(self.pieces.points))
+
+    def essential_box(self, tail: float) -> FloatArray:
+        """Return the box around the pieces with mass."""
+        return self._support.box
+
+    @cached_property
+    def _support(self) -> Pieces:
+        return self.pieces.only(self.pieces.has_mass)
+
+    @cached_property
+    def _compiled(self) -> PiecesKernel:
+        return _compiled(self._support)
+
+    def evaluate(self, points: Any) -> FloatArray:
+        """Return the value of the density at points.
+
+        Parameters
+        ----------
+        points : array_like, (..., 2)
+            On a border the piece to the right or above counts.
+
+        Returns
+        -------
+        numpy.ndarray, (...)
+            Zero outside the pieces. Where pieces overlap they add up.
+        """
+        points = check_real_array(points, "points")
+        if points.ndim == 0 or points.shape[-1] != 2:
+            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        values: FloatArray = self._compiled.densities(points.reshape(-1, 2), driver.threads)
+        return values.reshape(points.shape[:-1])
+
+    def kernel(self, frame: Frame) -> PiecesDensityKernel:
+        """Return the integrals of the density in a frame, scaled to mass one."""
+        key = np.concatenate(frame).tobytes()
+        known: tuple[bytes, PiecesDensityKernel] | None = self.__dict__.get("_last_kernel")
+        if known is not None and known[0] == key:
+            return known[1]
+        factor = float(np.prod(frame.scale)) / self.total_mass
+        kernel = PiecesDensityKernel(self._support.in_frame(frame, factor))
+        self.__dict__["_last_kernel"] = (key, kernel)
+        return kernel
+
+    def pull_back(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+    ) -> tuple[FloatArray, ...]:
+        """Return nothing: there is no array to differentiate with respect to."""
+        return ()
+
+
+class PiecesDensityKernel:
+    """Integrals of a density on convex pieces over power cells (see `DensityKernel`)."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self.box = pieces.box
+        self._kernel = _compiled(pieces)
+
+    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
+        """Cell masses, and edge integrals over twice the sites' distance."""
+        masses = self._kernel.masses(*self._cells(diagram), driver.threads)
+        edge_weights = self._kernel.edge_weights(
+            diagram.positions,
+            diagram.weights,
+            diagram.low_weights,
+            diagram.vertices,
+            diagram.edge_sites,
+            diagram.edge_vertices,
+            driver.threads,
+        )
+        return masses, edge_weights
+
+    def moments(self, diagram: DiagramArrays) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell."""
+        return CellMoments(*self._kernel.moments(*self._cells(diagram), driver.threads))
+
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
+        """Masses of the boxes of a uniform grid; exact."""
+        x, y = (np.linspace(box[0, k], box[1, k], count + 1) for k in range(2))
+        corners = np.empty((count, count, 4, 2))
+        for k, (right, upper) in enumerate([(0, 0), (1, 0), (1, 1), (0, 1)]):
+            corners[:, :, k, 0] = x[right : right + count, None]
+            corners[:, :, k, 1] = y[upper : upper + count]
+        offsets = 4 * np.arange(count**2 + 1, dtype=np.int64)
+        masses: FloatArray = self._kernel.masses(corners.reshape(-1, 2), offsets, driver.threads)
+        return masses.reshape(count, count)
+
+    def potential_integrals(self, diagram: DiagramArrays, potential: CellPotential) -> FloatArray:
+        """Integrals over each piece (pieces, 3) of a potential, times 1 and x - first corner."""
+        return self._kernel.potential_integrals(  # type: ignore[no-any-return]
+            *self._cells(diagram),
+            potential.metric,
+            np.ascontiguousarray(potential.sites),
+            np.ascontiguousarray(potential.constants),
+            driver.threads,
+        )
+
+    def _cells(self, diagram: DiagramArrays) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+        return diagram.polygons(box_corners(self.box))
+
+
+def _compiled(pieces: Pieces) -> PiecesKernel:
+    affine = np.column_stack([pieces.heights, pieces.slopes])
+    return PiecesKernel(pieces.points, pieces.offsets, affine)

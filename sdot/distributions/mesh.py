@@ -1,0 +1,260 @@
+"""Piecewise constant and piecewise linear densities on triangles."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel, PiecewiseAffineDensity
+from sdot.distributions.density import CellPotential, Frame
+from sdot.frameworks import to_numpy
+from sdot.power_diagram import DiagramArrays
+from sdot.validation import FloatArray, check_mass, check_real_array, freeze
+
+__all__ = ["Mesh"]
+
+IndexArray = npt.NDArray[np.int64]
+Per = Literal["triangle", "vertex"]
+
+
+class Mesh(PiecewiseAffineDensity):
+    """A density on triangles: one value for each, or linear between values at the vertices.
+
+    Parameters
+    ----------
+    vertices : array_like, (v, 2)
+        The corners of the triangles.
+    triangles : array_like of int, (t, 3)
+        Indices of each triangle's vertices, in either orientation. Triangles need not be
+        connected. Where they overlap their densities add up.
+    values : array_like, (t,) or (v,)
+        Nonnegative: the density on each triangle, or at each vertex and linear in between.
+        NumPy, JAX (traced too) or PyTorch; `distance` is differentiable with respect to them.
+        Computations are in float64.
+    mass : float or None, optional
+        The density is scaled to this total mass, 1 by default; None leaves it as it is.
+    per : {"triangle", "vertex"}, optional
+        What the values belong to. Told by their number unless t = v.
+
+    Attributes
+    ----------
+    values : the ``values`` argument as given, never written to.
+    vertices, triangles, per : read-only arrays, and what the values belong to.
+    domain : the corners of the convex hull.
+    box, total_mass : the frame and the integral of the density.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of real numbers, or the triangles are not of integers.
+    ValueError
+        If shapes do not fit, an entry is NaN or infinite, an index is out of range, a triangle
+        has no area, a value is negative, or the density is zero everywhere.
+
+    Notes
+    -----
+    All integrals are exact up to rounding: cells are cut by the triangles that they meet, found
+    in a tree of bounding boxes.
+
+    Examples
+    --------
+    >>> from sdot import Mesh, SumOfDiracs, distance
+    >>> triangle = Mesh([[0, 0], [1, 0], [0, 1]], [[0, 1, 2]], [1.0])
+    >>> print(f"{distance(SumOfDiracs([[1 / 3, 1 / 3]]), triangle):.6f}")
+    0.111111
+    """
+
+    def __init__(
+        self,
+        vertices: Any,
+        triangles: Any,
+        values: Any,
+        mass: float | None = 1,
+        per: Per | None = None,
+    ) -> None:
+        corners = freeze(_check_vertices(vertices))
+        indices = freeze(_check_triangles(triangles, corners))
+        self._parameters = {"values": values}
+        self._options = {
+            "vertices": corners,
+            "triangles": indices,
+            "per": _check_per(per, np.shape(values), len(indices), len(corners)),
+            "mass": check_mass(mass),
+        }
+        if self.has_values:
+            self.pieces  # noqa: B018  (checks the values)
+
+    @property
+    def values(self) -> Any:
+        """The ``values`` argument as given."""
+        return self._parameters["values"]
+
+    @property
+    def vertices(self) -> FloatArray:
+        """The vertices (v, 2)."""
+        return np.asarray(self._options["vertices"])
+
+    @property
+    def triangles(self) -> IndexArray:
+        """The vertices' indices (t, 3), counter-clockwise."""
+        return np.asarray(self._options["triangles"])
+
+    @property
+    def per(self) -> Per:
+        """Whether the values are those of triangles or vertices."""
+        per: Per = self._options["per"]
+        return per
+
+    @property
+    def total_mass(self) -> float:
+        """The integral of the density."""
+        mass: float | None = self._options["mass"]
+        return self._given_mass if mass is None else mass
+
+    def __repr__(self) -> str:
+        return (
+            f"Mesh({len(self.triangles)} triangles, values per {self.per}, "
+            f"mass {self.total_mass:g})"
+        )
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """The triangles, with the density scaled to its total mass."""
+        corners, factor = self._corners, self.total_mass / self._given_mass
+        at_corners = self._values_at_corners * factor
+        slopes = np.zeros((len(corners), 2))
+        if self.per == "vertex":
+            slopes = _slopes(corners, at_corners)
+        offsets = 3 * np.arange(len(corners) + 1, dtype=np.int64)
+        return Pieces(corners.reshape(-1, 2), offsets, at_corners[:, 0], slopes)
+
+    @cached_property
+    def _corners(self) -> FloatArray:
+        return np.asarray(self.vertices[self.triangles])
+
+    @cached_property
+    def _values_at_corners(self) -> FloatArray:
+        values = check_real_array(self.values, "values")
+        negative = np.flatnonzero(values < 0)
+        if negative.size:
+            raise ValueError(
+                f"values: expected a nonnegative density, not {values[negative[0]]} at index "
+                f"{negative[0]}; clip it or add a constant"
+            )
+        if self.per == "triangle":
+            return np.repeat(values[:, None], 3, axis=1)
+        return np.asarray(values[self.triangles])
+
+    @cached_property
+    def _given_mass(self) -> float:
+        """The integral of the values as they were given."""
+        total = float((_twice_areas(self._corners) / 6) @ self._values_at_corners.sum(axis=1))
+        if not total > 0:
+            raise ValueError("values: expected a density with positive mass, not zero everywhere")
+        return total
+
+    def pull_back(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+    ) -> tuple[FloatArray, ...]:
+        """Return the derivatives with respect to the values."""
+        kernel = self.kernel(frame)
+        factor = float(np.prod(frame.scale))
+        if self._options["mass"] is not None:
+            potential = potential.recentred(kernel.moments(diagram))
+            factor *= self.total_mass / self._given_mass
+        if len(kernel.pieces.heights) < len(self.triangles):  # those without mass count as well
+            kernel = PiecesDensityKernel(self.pieces.in_frame(frame, 1.0))
+        integrals = factor * kernel.potential_integrals(diagram, potential)
+        if self.per == "triangle":
+            return (integrals[:, 0],)
+        corners = kernel.pieces.points.reshape(-1, 3, 2)
+        by_corner = _barycentric_parts(corners, integrals).ravel()
+        count = len(self.vertices)
+        return (np.bincount(self.triangles.ravel(), by_corner, count).astype(np.float64),)
+
+
+def _check_vertices(vertices: Any) -> FloatArray:
+    result = check_real_array(vertices, "vertices")
+    if result.ndim != 2 or result.shape[1] != 2:
+        raise ValueError(f"vertices: expected an array of shape (v, 2), not {result.shape}")
+    return result
+
+
+def _check_triangles(triangles: Any, vertices: FloatArray) -> IndexArray:
+    """Return the triangles (t, 3), counter-clockwise."""
+    given = to_numpy(triangles)
+    if given.dtype.kind not in "iu":
+        raise TypeError(
+            f"triangles: expected an array of integers, the indices of vertices, not dtype "
+            f"{given.dtype}"
+        )
+    if given.ndim != 2 or given.shape[1] != 3 or len(given) == 0:
+        raise ValueError(
+            f"triangles: expected an array of shape (t, 3) with t >= 1, not {given.shape}"
+        )
+    wrong = np.argwhere((given < 0) | (given >= len(vertices)))
+    if wrong.size:
+        raise ValueError(
+            f"triangles: expected indices from 0 to {len(vertices) - 1}, not "
+            f"{given[tuple(wrong[0])]} in triangle {wrong[0][0]}"
+        )
+    result = given.astype(np.int64)
+    twice = _twice_areas(vertices[result])
+    flat = np.flatnonzero(twice == 0)
+    if flat.size:
+        raise ValueError(
+            f"triangles: expected triangles with an area, but triangle {flat[0]} with vertices "
+            f"{result[flat[0]].tolist()} has none; leave it out"
+        )
+    clockwise = twice < 0
+    result[clockwise] = result[clockwise][:, ::-1]
+    return result
+
+
+def _check_per(per: Any, shape: tuple[int, ...], triangles: int, vertices: int) -> Per:
+    if per not in (None, "triangle", "vertex"):
+        raise ValueError(f'per: expected "triangle", "vertex" or None, not {per!r}')
+    if per is None and triangles == vertices and shape == (vertices,):
+        raise ValueError(
+            f"per: there are as many triangles as vertices, {vertices}; say what the values "
+            'belong to, per="triangle" or per="vertex"'
+        )
+    kinds: tuple[tuple[Per, int], ...] = (("triangle", triangles), ("vertex", vertices))
+    for kind, count in kinds:
+        if per in (None, kind) and shape == (count,):
+            return kind
+    wanted = " or ".join(f"({count},) per {kind}" for kind, count in kinds if per in (None, kind))
+    raise ValueError(f"values: expected an array of shape {wanted}, not {tuple(shape)}")
+
+
+def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
+    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
+
+
+def _twice_areas(corners: FloatArray) -> FloatArray:
+    return _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+
+def _slopes(corners: FloatArray, values: FloatArray) -> FloatArray:
+    """The gradients (t, 2) of the affine functions with these values (t, 3) at the corners."""
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    along_a, along_b = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
+    # Of g with g.a and g.b given, by Cramer's rule.
+    g = np.stack(
+        [along_a * b[:, 1] - along_b * a[:, 1], along_b * a[:, 0] - along_a * b[:, 0]], axis=1
+    )
+    return np.asarray(g / _cross(a, b)[:, None])
+
+
+def _barycentric_parts(corners: FloatArray, integrals: FloatArray) -> FloatArray:
+    """Integrals (t, 3) of f times barycentric coordinates, from those of f and f (x - corner 0).
+
+    With a and b the sides from corner 0, x - corner 0 = l_1 a + l_2 b.
+    """
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    twice = _cross(a, b)
+    first, second = _cross(integrals[:, 1:], b) / twice, _cross(a, integrals[:, 1:]) / twice
+    return np.stack([integrals[:, 0] - first - second, first, second], axis=1)

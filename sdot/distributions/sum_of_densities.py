@@ -1,0 +1,242 @@
+"""Sums of densities with positive factors."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sdot.distributions.convex_hull import convex_hull
+from sdot.distributions.density import (
+    CellMoments,
+    CellPotential,
+    Density,
+    DensityKernel,
+    Frame,
+)
+from sdot.frameworks import common_framework
+from sdot.power_diagram import DiagramArrays
+from sdot.validation import FloatArray, freeze
+
+__all__ = ["SumKernel", "SumOfDensities", "as_sum"]
+
+
+class SumOfDensities(Density):
+    """``a * density + b * density + ...`` with positive numbers a, b.
+
+    This is what arithmetic with densities returns. The parts may be of any kind and anywhere.
+
+    Parameters
+    ----------
+    densities : sequence of Density
+        The parts; sums among them are taken apart.
+    factors : sequence of float, optional
+        One positive number per part, all 1 by default.
+
+    Attributes
+    ----------
+    densities, factors : tuples of the parts and what they are multiplied with.
+    total_mass : the sum of the parts' masses times their factors.
+    domain : the convex hull of the parts' domains; None if one of them is the whole plane.
+
+    Raises
+    ------
+    TypeError
+        If something is not a density, or a factor not a number.
+    ValueError
+        If there is no part, there are not as many factors as parts, or one is not positive and
+        finite.
+
+    Examples
+    --------
+    >>> from sdot import Box, Polygon
+    >>> floor = Box(((0, 0), (4, 4)))
+    >>> 3 * Polygon([[1, 1], [2, 1], [1, 2]]) + floor
+    3 * Polygon(3 corners, area 0.5, mass 1) + Box([0, 4] x [0, 4], mass 1)
+    """
+
+    def __init__(
+        self, densities: Sequence[Density], factors: Sequence[float] | None = None
+    ) -> None:
+        densities = list(densities)
+        if not densities:
+            raise ValueError("densities: expected at least one density, not none")
+        wrong = [part for part in densities if not isinstance(part, Density)]
+        if wrong:
+            raise TypeError(
+                f"densities: expected densities such as PolynomialGrid, not {wrong[0]!r}"
+            )
+        factors = [1.0] * len(densities) if factors is None else list(factors)
+        if len(factors) != len(densities):
+            raise ValueError(
+                f"factors: expected one number per density, {len(densities)}, not {len(factors)}"
+            )
+        flat = [
+            (_check_factor(factor) * inner, part)
+            for factor, density in zip(factors, densities, strict=True)
+            for inner, part in _parts(density)
+        ]
+        common_framework(*(array for _, part in flat for array in part.arrays))
+        self._parameters = {f"part_{k}": part for k, (_, part) in enumerate(flat)}
+        self._options = {"factors": tuple(factor for factor, _ in flat)}
+
+    @property
+    def densities(self) -> tuple[Density, ...]:
+        """The parts."""
+        return tuple(self._parameters.values())
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What the parts are multiplied with."""
+        factors: tuple[float, ...] = self._options["factors"]
+        return factors
+
+    def __repr__(self) -> str:
+        return " + ".join(
+            repr(part) if factor == 1 else f"{factor:g} * {part!r}"
+            for factor, part in zip(self.factors, self.densities, strict=True)
+        )
+
+    @cached_property
+    def _masses(self) -> FloatArray:
+        return np.array(
+            [
+                factor * part.total_mass
+                for factor, part in zip(self.factors, self.densities, strict=True)
+            ]
+        )
+
+    @property
+    def total_mass(self) -> float:
+        """The integral of the density."""
+        return float(self._masses.sum())
+
+    @cached_property
+    def domain(self) -> FloatArray | None:
+        """The convex hull of the parts' domains, or None for the whole plane."""
+        corners = []
+        for part in self.densities:
+            if part.domain is None:
+                return None
+            corners.append(part.domain)
+        return freeze(convex_hull(np.concatenate(corners)))
+
+    def essential_box(self, tail: float) -> FloatArray:
+        """Return a box around those of the parts that are not all in the tail."""
+        shares = self._masses / self.total_mass
+        order = np.argsort(shares, kind="stable")
+        dropped = np.cumsum(shares[order]) <= tail / 2
+        kept = [self.densities[k] for k in order[~dropped]]
+        return _box_around([part.essential_box(tail / 2) for part in kept])
+
+    def evaluate(self, points: Any) -> FloatArray:
+        """Return the value of the density at points (..., 2); see those of the parts."""
+        values = [
+            factor * part.evaluate(points)
+            for factor, part in zip(self.factors, self.densities, strict=True)
+        ]
+        return np.asarray(sum(values[1:], start=values[0]))
+
+    def kernel(self, frame: Frame) -> SumKernel:
+        """Return the integrals of the density in a frame, scaled to mass one."""
+        shares = (self._masses / self.total_mass).tolist()
+        return SumKernel(
+            [
+                (share, part.kernel(frame))
+                for share, part in zip(shares, self.densities, strict=True)
+            ]
+        )
+
+    def pull_back(
+        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+    ) -> tuple[FloatArray, ...]:
+        """Return the derivatives with respect to the parts' arrays, one after the other."""
+        return tuple(
+            factor * derivative
+            for factor, part in zip(self.factors, self.densities, strict=True)
+            if part.arrays
+            for derivative in part.pull_back(diagram, frame, potential)
+        )
+
+
+class SumKernel:
+    """``sum_k share_k * kernel_k`` for shares that sum to 1 (see `DensityKernel`)."""
+
+    def __init__(self, parts: Sequence[tuple[float, DensityKernel]]) -> None:
+        self._parts = parts
+
+    @property
+    def box(self) -> FloatArray:
+        """The box around those of the parts."""
+        return _box_around([kernel.box for _, kernel in self._parts])
+
+    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
+        """Cell masses, and edge integrals over twice the sites' distance."""
+        masses, edge_weights = np.zeros(len(diagram.positions)), np.zeros(len(diagram.edge_sites))
+        for share, kernel in self._parts:
+            part = kernel.masses_and_edge_weights(diagram)
+            masses += share * part[0]
+            edge_weights += share * part[1]
+        return masses, edge_weights
+
+    def moments(self, diagram: DiagramArrays) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell."""
+        return _merged([(share, kernel.moments(diagram)) for share, kernel in self._parts])
+
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
+        """Masses of the boxes of a uniform grid; approximate."""
+        masses = np.zeros((count, count))
+        for share, kernel in self._parts:
+            masses += share * kernel.coarsened(box, count)
+        return masses
+
+
+def as_sum(terms: Sequence[tuple[Any, Density]]) -> SumOfDensities:
+    """Return the sum of densities times factors."""
+    return SumOfDensities([part for _, part in terms], [factor for factor, _ in terms])
+
+
+def _parts(density: Density) -> list[tuple[float, Density]]:
+    if isinstance(density, SumOfDensities):
+        return list(zip(density.factors, density.densities, strict=True))
+    return [(1.0, density)]
+
+
+def _check_factor(factor: Any) -> float:
+    if isinstance(factor, bool) or not isinstance(factor, numbers.Real):
+        raise TypeError(
+            "factor: expected a positive real number to multiply a density with, not "
+            f"{factor!r}; factors are not differentiated"
+        )
+    if not (np.isfinite(float(factor)) and float(factor) > 0):
+        raise ValueError(f"factor: expected a positive finite number, not {factor!r}")
+    return float(factor)
+
+
+def _box_around(boxes: Sequence[FloatArray]) -> FloatArray:
+    stacked = np.array(boxes)
+    return np.array([stacked[:, 0].min(axis=0), stacked[:, 1].max(axis=0)])
+
+
+def _merged(parts: Sequence[tuple[float, CellMoments]]) -> CellMoments:
+    """Moments of a mixture, by the update formulas of Chan, Golub and LeVeque (1979)."""
+    share, first = parts[0]
+    masses, second = share * first.masses, share * first.second_moments
+    centroids = np.where(first.masses[:, None] > 0, first.centroids, 0.0)
+    for share, part in parts[1:]:
+        added = share * part.masses
+        total = masses + added
+        with np.errstate(invalid="ignore"):
+            weight = np.where(total > 0, added / total, 0.0)
+        gap = np.where(part.masses[:, None] > 0, part.centroids - centroids, 0.0)
+        x, y = gap.T
+        spread = masses * weight
+        second = second + share * part.second_moments
+        second += spread[:, None] * np.stack([x * x, x * y, y * y], axis=1)
+        centroids = centroids + weight[:, None] * gap
+        masses = total
+    centroids[~(masses > 0)] = np.nan
+    return CellMoments(masses, centroids, second)
