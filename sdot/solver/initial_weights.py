@@ -23,8 +23,8 @@ from sdot.validation import FloatArray
 __all__ = ["entropic_weights", "shrunk_sites_weights"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
-_SWEEPS, _MORE_SWEEPS = 2, 10  # at each of them, the more where Newton steps are dearer
-_MANY_BINS = 32
+# Sweeps at each of them, on grids with at least so many bins: the more the dearer Newton steps are.
+_SWEEPS = ((256, 20), (32, 10), (0, 2))
 _COARSEST_BINS = 8
 _FINAL_EPSILON = 2.0  # in units of the squared bin size
 
@@ -38,7 +38,7 @@ def entropic_weights(problem: TransportProblem, bins: int) -> FloatArray:
     site_box = np.array([problem.sites.min(axis=0), problem.sites.max(axis=0)])
     width = float(max(np.diff(box, axis=0).max(), np.diff(site_box, axis=0).max()))
     epsilon = width**2
-    sweeps = _SWEEPS if bins < _MANY_BINS else _MORE_SWEEPS
+    sweeps = next(sweeps for least, sweeps in _SWEEPS if bins >= least)
     count = min(bins, _COARSEST_BINS)
     on_density = np.zeros((count, count))  # the potential on the density's side
     while True:
