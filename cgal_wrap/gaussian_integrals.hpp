@@ -1,4 +1,4 @@
-// Masses, moments, edge integrals and derivatives of a Gaussian mixture over power cells.
+// Masses, moments and derivatives of a Gaussian mixture over convex polygons.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,6 @@
 #include <limits>
 #include <vector>
 
-#include "diagram_edges.hpp"
 #include "gauss_rules.hpp"
 #include "gaussian_mixture.hpp"
 #include "gaussian_segments.hpp"
@@ -106,103 +105,6 @@ inline void polygon_masses(const GaussianMixture& mixture, const GaussRules& rul
                                   masses[i] += mass;
                                   return mass;
                               });
-    }, 8);
-}
-
-// The part of the line inside a convex polygon; false if there is none.
-inline bool cut_to_polygon(const Line& line, const Polygon& domain, Point& from, Point& to) {
-    double begin = line.begin, end = line.end;
-    for (std::size_t k = 0; k < domain.size(); ++k) {
-        const Point corner = domain[k], side = domain[k + 1 < domain.size() ? k + 1 : 0] - corner;
-        const double inside = cross(side, line.origin - corner), slope = cross(side, line.direction);
-        if (slope == 0) {
-            if (inside < 0) return false;
-        } else if (slope > 0) {
-            begin = std::max(begin, -inside / slope);
-        } else {
-            end = std::min(end, -inside / slope);
-        }
-    }
-    if (!(begin < end)) return false;
-    from = line.at(begin);
-    to = line.at(end);
-    return true;
-}
-
-// The integral of the mixture along segments, as a share of their length.
-class SegmentIntegrals {
-public:
-    SegmentIntegrals(const GaussianMixture& mixture, const GaussRules& rules)
-        : mixture_(mixture), rules_(rules) {}
-
-    double operator()(Point from, Point to, const std::vector<std::size_t>& components) {
-        candidates_.clear();
-        for (const std::size_t c : components) {
-            Candidate candidate{mixture_[c].whiten(from), mixture_[c].whiten(to), 0,
-                                mixture_[c].height(), 0, c};
-            candidate.foot2 = squared_distance(candidate.from, candidate.to);
-            candidate.greatest = candidate.height * std::exp(-0.5 * candidate.foot2);
-            candidates_.push_back(candidate);
-        }
-        std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
-            return a.greatest != b.greatest ? a.greatest > b.greatest : a.component < b.component;
-        });
-        double sum = 0;
-        for (const Candidate& candidate : candidates_) {
-            const double above = std::log(candidate.greatest / sum) + kNegligible;
-            if (above < 0) break;
-            sum += candidate.height * segment_integral(rules_, candidate.from, candidate.to,
-                                                       candidate.foot2, std::min(kReach, 2 * above));
-        }
-        return sum;
-    }
-
-private:
-    struct Candidate {
-        Point from, to;
-        double foot2, height, greatest;
-        std::size_t component;
-    };
-
-    static constexpr double kNegligible = 42;  // exp(-42) = 6e-19
-
-    const GaussianMixture& mixture_;
-    const GaussRules& rules_;
-    std::vector<Candidate> candidates_;
-};
-
-// edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e in the domain.
-inline void edge_weights(const GaussianMixture& mixture, const GaussRules& rules,
-                         const DiagramEdges& diagram, const Polygon& domain, int threads,
-                         double* weights) {
-    Box box;
-    for (Point corner : domain) box.include(corner);
-    const EdgeLines lines(diagram, box.low, box.high);
-    parallel_for(blocks_of(diagram.count), threads, [&](std::size_t begin, std::size_t end) {
-        NearComponents near(mixture, Negligible::kAgainstDensity);
-        SegmentIntegrals integral(mixture, rules);
-        Point from[kBlock], to[kBlock];
-        bool meets[kBlock];
-        for (std::size_t block = begin; block < end; ++block) {
-            const std::size_t first = block * kBlock;
-            const std::size_t count = std::min(kBlock, diagram.count - first);
-            Box around;
-            for (std::size_t k = 0; k < count; ++k) {
-                meets[k] = cut_to_polygon(lines.line(first + k), domain, from[k], to[k]);
-                weights[first + k] = 0;
-                if (!meets[k]) continue;
-                around.include(from[k]);
-                around.include(to[k]);
-            }
-            if (!(around.low.x <= around.high.x)) continue;
-            const std::vector<std::size_t>& components = near.in(around);
-            for (std::size_t k = 0; k < count; ++k) {
-                if (!meets[k]) continue;
-                const Point normal = diagram.bisector(first + k).normal, along = to[k] - from[k];
-                weights[first + k] = 0.5 * integral(from[k], to[k], components) *
-                                     std::sqrt(dot(along, along) / dot(normal, normal));
-            }
-        }
     }, 8);
 }
 

@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Integrals of a Gaussian mixture over power cells and their edges."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool as cpp_bool
 from libcpp.vector cimport vector
 
@@ -47,6 +47,11 @@ cdef extern from "gaussian_mixture.hpp" namespace "sdot" nogil:
 cdef extern from "gaussian_segments.hpp" namespace "sdot" nogil:
     cdef const int kMostNodes
 
+cdef extern from "gaussian_edges.hpp" namespace "sdot" nogil:
+    void c_masses_and_edge_weights "sdot::masses_and_edge_weights"(
+        const vector[Gaussian]&, const GaussRules&, const DiagramEdges&, const uint8_t*,
+        const vector[Point]&, int, double*, double*) except +
+
 cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
     cdef struct Polygons:
         size_t count
@@ -67,15 +72,18 @@ cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
 
     void c_polygon_masses "sdot::polygon_masses"(
         const vector[Gaussian]&, const GaussRules&, const Polygons&, int, double*) except +
-    void c_edge_weights "sdot::edge_weights"(
-        const vector[Gaussian]&, const GaussRules&, const DiagramEdges&, const vector[Point]&, int,
-        double*) except +
     void c_polygon_moments "sdot::polygon_moments"(
         const vector[Gaussian]&, const GaussRules&, const Polygons&, int, double*, double*,
         double*) except +
     vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
         const vector[Gaussian]&, const GaussRules&, const Polygons&, const CellPotential&,
         cpp_bool, int) except +
+
+
+# The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
+GAUSS_RULES = [np.polynomial.legendre.leggauss(m) for m in range(1, kMostNodes + 1)]
+cdef const double[::1] RULE_NODES = np.concatenate([0.5 * (rule[0] + 1) for rule in GAUSS_RULES])
+cdef const double[::1] RULE_WEIGHTS = np.concatenate([0.5 * rule[1] for rule in GAUSS_RULES])
 
 
 cdef class MixtureKernel:
@@ -86,7 +94,6 @@ cdef class MixtureKernel:
 
     cdef vector[Gaussian] mixture
     cdef GaussRules rules
-    cdef object arrays  # keeps alive what `rules` points to
 
     def __init__(
         self,
@@ -104,13 +111,7 @@ cdef class MixtureKernel:
                 1 / factors[c, 0], -factors[c, 1] / (factors[c, 0] * factors[c, 2]),
                 1 / factors[c, 2])
             self.mixture.push_back(component)
-        rules = [np.polynomial.legendre.leggauss(m) for m in range(1, kMostNodes + 1)]
-        nodes = np.concatenate([0.5 * (rule[0] + 1) for rule in rules])
-        weights = np.concatenate([0.5 * rule[1] for rule in rules])
-        cdef const double[::1] nodes_view = nodes
-        cdef const double[::1] weights_view = weights
-        self.rules = GaussRules(&nodes_view[0], &weights_view[0])
-        self.arrays = (nodes, weights)
+        self.rules = GaussRules(&RULE_NODES[0], &RULE_WEIGHTS[0])
 
     def polygon_masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,) of convex polygons."""
@@ -122,7 +123,7 @@ cdef class MixtureKernel:
                 c_polygon_masses(self.mixture, self.rules, polygons, threads, &view[0])
         return masses
 
-    def edge_weights(
+    def masses_and_edge_weights(
         self,
         const double[:, ::1] positions,
         const double[::1] weights,
@@ -130,11 +131,17 @@ cdef class MixtureKernel:
         const double[:, ::1] vertices,
         const int32_t[:, ::1] edge_sites,
         const int32_t[:, ::1] edge_vertices,
+        const uint8_t[::1] is_hidden,
         const double[:, ::1] domain,
+        bint on_the_plane,
         int threads,
     ):
-        """The integral of the density along each edge inside a convex polygon, divided by twice
-        the distance of its two sites (e,)."""
+        """Masses of the cells (n,), and the integral of the density along each edge inside a
+        convex polygon, divided by twice the distance of its two sites (e,).
+
+        The masses are those on the whole plane, for which the density has to be zero outside of
+        the polygon; None unless ``on_the_plane``.
+        """
         cdef DiagramEdges diagram
         diagram.sites = WeightedSites(
             positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
@@ -146,12 +153,16 @@ cdef class MixtureKernel:
         cdef Py_ssize_t k
         for k in range(domain.shape[0]):
             corners.push_back(Point(domain[k, 0], domain[k, 1]))
-        result = np.empty(diagram.count)
-        cdef double[::1] view = result
-        if diagram.count:
-            with nogil:
-                c_edge_weights(self.mixture, self.rules, diagram, corners, threads, &view[0])
-        return result
+        masses = np.empty(diagram.sites.count)
+        edge_weights = np.empty(diagram.count)
+        cdef double[::1] masses_view = masses
+        cdef double[::1] edge_weights_view = edge_weights
+        with nogil:
+            c_masses_and_edge_weights(
+                self.mixture, self.rules, diagram, &is_hidden[0], corners, threads,
+                &masses_view[0] if on_the_plane else NULL,
+                &edge_weights_view[0] if diagram.count else NULL)
+        return (masses if on_the_plane else None), edge_weights
 
     def polygon_moments(
         self, const double[:, ::1] points, const int64_t[::1] offsets, int threads

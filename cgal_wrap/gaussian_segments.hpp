@@ -90,15 +90,13 @@ inline double squared_distance(Point a, Point b) {
     return dot(foot, foot);
 }
 
-// Integral over the segment, as a share of its length, of exp(-r^2/2).
-inline double segment_integral(const GaussRules& rules, Point a, Point b, double foot2,
-                               double reach) {
-    const Point d = b - a;
-    double begin, end, sum = 0;
-    if (foot2 > kUnderflow || !cut_to_disc(a, d, foot2 + reach, begin, end)) return 0;
-    visit_segment(rules, begin > 0 ? a + begin * d : a, end < 1 ? a + end * d : b, end - begin,
-                  [&](Point z, double weight) { sum += weight * std::exp(-0.5 * dot(z, z)); });
-    return sum;
+// Closer to the mean than this the far field is too rough.
+constexpr double kNear = 1.5;
+
+// (1 - g) / r2 for g = exp(-r2 / 2)
+inline double smooth_field(double r2, double g) {
+    if (r2 > 0.5) return (1 - g) / r2;
+    return r2 > 0 ? -std::expm1(-0.5 * r2) / r2 : 0.5;
 }
 
 // The convex polygon, counter-clockwise, in whitened coordinates.
@@ -160,9 +158,6 @@ public:
     }
 
 private:
-    // Closer to the mean than this the far field is too rough.
-    static constexpr double kNear = 1.5;
-
     template <class Visit>
     void for_each_side(const Visit& visit) const {
         for (std::size_t k = 0; k < corners_.size(); ++k)
@@ -201,7 +196,8 @@ private:
         const Point from = begin > 0 ? a + begin * d : a, to = end < 1 ? a + end * d : b;
         double sum = 0;
         visit_segment(rules, from, to, end - begin, [&](Point z, double weight) {
-            sum += weight * smooth_field(dot(z, z));
+            const double r2 = dot(z, z);
+            sum += weight * smooth_field(r2, std::exp(-0.5 * r2));
         });
         double flux = moment * sum;
         if (begin > 0) flux += angle(a, from);
@@ -210,12 +206,6 @@ private:
     }
 
     static double angle(Point a, Point b) { return std::atan2(cross(a, b), dot(a, b)); }
-
-    // (1 - exp(-r2 / 2)) / r2
-    static double smooth_field(double r2) {
-        if (r2 > 0.5) return (1 - std::exp(-0.5 * r2)) / r2;
-        return r2 > 0 ? -std::expm1(-0.5 * r2) / r2 : 0.5;
-    }
 
     Polygon corners_;
     double squared_distance_ = 0, diameter_ = 0, farthest_ = 0, reach_ = kReach;

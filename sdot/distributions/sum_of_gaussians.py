@@ -236,6 +236,7 @@ class SumOfGaussians(Density):
             frame.apply(self._means),
             cholesky_factors(covariances),
             frame.apply(box_corners(self.essential_box(0)) if self.domain is None else self.domain),
+            self.domain is not None,
             frame.apply(self.essential_box(_START_TAIL)),
         )
 
@@ -273,10 +274,12 @@ class MixtureDensityKernel:
         means: FloatArray,
         factors: FloatArray,
         domain: FloatArray,
+        is_cut: bool,
         box: FloatArray,
     ) -> None:
         self._kernel = MixtureKernel(masses, means, factors)
         self._domain = np.ascontiguousarray(domain)
+        self._is_cut = is_cut
         self._box = box
 
     @property
@@ -286,18 +289,21 @@ class MixtureDensityKernel:
 
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
-        polygons = diagram.polygons(self._domain)
-        masses = self._kernel.polygon_masses(*polygons, driver.threads)
-        edge_weights = self._kernel.edge_weights(
+        masses, edge_weights = self._kernel.masses_and_edge_weights(
             diagram.positions,
             diagram.weights,
             diagram.low_weights,
             diagram.vertices,
             diagram.edge_sites,
             diagram.edge_vertices,
+            diagram.is_hidden,
             self._domain,
+            not self._is_cut,
             driver.threads,
         )
+        if masses is None:
+            polygons = diagram.polygons(self._domain)
+            masses = self._kernel.polygon_masses(*polygons, driver.threads)
         return masses, edge_weights
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
