@@ -157,6 +157,9 @@ class PiecesDensityKernel:
         """Moments of order 0, 1, 2 of every cell."""
         return CellMoments(*self._kernel.moments(*self._cells(diagram), driver.threads))
 
+    def smoothed(self, deviation: float) -> None:
+        """No convolution with a Gaussian is of this kind."""
+
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid; exact."""
         x, y = (np.linspace(box[0, k], box[1, k], count + 1) for k in range(2))

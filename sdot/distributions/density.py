@@ -85,6 +85,12 @@ class DensityKernel(Protocol):
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses (count, count) of the boxes of a uniform grid over ``box``; approximate."""
 
+    def smoothed(self, deviation: float) -> DensityKernel | None:
+        """The density convolved with an isotropic Gaussian, for a start in easy steps.
+
+        None if this kind of density has none, or the deviation is too small to matter.
+        """
+
 
 class Density(Distribution):
     """A nonnegative density in the plane; immutable but for its memory of solutions.

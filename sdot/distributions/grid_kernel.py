@@ -58,6 +58,9 @@ class GridDensityKernel:
         self._last_moments = weakref.ref(diagram), moments
         return moments
 
+    def smoothed(self, deviation: float) -> None:
+        """No convolution with a Gaussian is of this kind."""
+
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid, each pixel taken as constant."""
         along_x = _overlaps(self.x_lines, box[:, 0], count)

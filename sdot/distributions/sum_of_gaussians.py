@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,8 @@ _UNDERFLOW = 39.0
 _START_TAIL = 1e-8
 # Off-diagonal entries may differ by so much, relative to the variances: rounding in float32.
 _ASYMMETRY = 1e-5
+# A smoothing by less than so many of its least standard deviation changes a mixture too little.
+_NARROW = 0.3
 
 
 class SumOfGaussians(Density):
@@ -230,15 +233,21 @@ class SumOfGaussians(Density):
 
     def kernel(self, frame: Frame) -> MixtureDensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
+        key = np.concatenate(frame).tobytes()
+        known: tuple[bytes, MixtureDensityKernel] | None = self.__dict__.get("_last_kernel")
+        if known is not None and known[0] == key:
+            return known[1]
         covariances = self._covariances / (frame.scale[:, None] * frame.scale)
-        return MixtureDensityKernel(
+        kernel = MixtureDensityKernel(
             self._masses / self.total_mass,
             frame.apply(self._means),
             cholesky_factors(covariances),
             frame.apply(box_corners(self.essential_box(0)) if self.domain is None else self.domain),
-            self.domain is not None,
-            frame.apply(self.essential_box(_START_TAIL)),
+            is_cut=self.domain is not None,
+            box=frame.apply(self.essential_box(_START_TAIL)),
         )
+        self.__dict__["_last_kernel"] = (key, kernel)
+        return kernel
 
     def pull_back(
         self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
@@ -274,10 +283,13 @@ class MixtureDensityKernel:
         means: FloatArray,
         factors: FloatArray,
         domain: FloatArray,
+        *,
         is_cut: bool,
         box: FloatArray,
     ) -> None:
         self._kernel = MixtureKernel(masses, means, factors)
+        self._masses, self._means, self._factors = masses, means, factors
+        self._last_moments: tuple[weakref.ref[DiagramArrays], CellMoments] | None = None
         self._domain = np.ascontiguousarray(domain)
         self._is_cut = is_cut
         self._box = box
@@ -308,8 +320,15 @@ class MixtureDensityKernel:
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
+        last = self._last_moments  # the gradient asks again for those of the solution
+        if last is not None and last[0]() is diagram:
+            return last[1]
         polygons = diagram.polygons(self._domain)
-        return CellMoments(*self._kernel.polygon_moments(*polygons, driver.threads))
+        moments = CellMoments(*self._kernel.polygon_moments(*polygons, driver.threads))
+        for array in moments:
+            freeze(array)
+        self._last_moments = weakref.ref(diagram), moments
+        return moments
 
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid."""
@@ -323,6 +342,20 @@ class MixtureDensityKernel:
             polygons.reshape(-1, 2), 4 * np.arange(count**2 + 1), driver.threads
         )
         return np.asarray(masses.reshape(count, count))
+
+    def smoothed(self, deviation: float) -> MixtureDensityKernel | None:
+        """The convolution with a Gaussian: every variance grows; None if that changes little."""
+        if self._is_cut or deviation < _NARROW * self._factors[:, [0, 2]].min():
+            return None
+        xx, yx, yy = self._factors.T
+        grown = deviation**2
+        covariances = np.array([[xx * xx + grown, xx * yx], [xx * yx, yx * yx + yy * yy + grown]])
+        factors = cholesky_factors(covariances.transpose(2, 0, 1))
+        reach = _UNDERFLOW * deviation
+        corners = self._domain + reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        return MixtureDensityKernel(
+            self._masses, self._means, factors, corners, is_cut=False, box=self._box
+        )
 
     def pull_back(
         self, diagram: DiagramArrays, potential: CellPotential, has_border: bool

@@ -26,13 +26,14 @@ from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.validation import FloatArray
 
-__all__ = ["continued_newton"]
+__all__ = ["continued_newton", "has_smoothings", "smoothed_newton"]
 
 _FINEST_AVERAGE = 64  # boxes per side
 _SMALLEST_CELL = 0.1  # at the start of a stage, relative to the cell's target
 _NEGLIGIBLE_SHARE = 1e-2  # of the density before, in units of the smallest site mass
 _SMALLEST_SHARE = 1e-2  # in units of the mass that the tolerance leaves open
 _STAGE_TOLERANCE = 0.3
+_NARROWING = 4.0  # factor between the deviations of successive smoothings
 _MERGED_ITERATIONS = 100
 
 
@@ -52,6 +53,38 @@ def continued_newton(
 
     With a ``start`` only through the finest average, else through all of them.
     """
+    easier = [*_averaged_kernels(problem, 1 if start is None else _FINEST_AVERAGE)]
+    return _through(problem, easier, start, tol, max_iterations, report)
+
+
+def smoothed_newton(
+    problem: TransportProblem,
+    start: DiagramArrays | None,
+    tol: float,
+    max_iterations: int,
+    report: Callable[[NewtonProgress], None],
+) -> NewtonResult:
+    """The same through convolutions of the density with ever narrower Gaussians.
+
+    These resolve every scale of a density that has them (see `DensityKernel.smoothed`).
+    """
+    easier = [_averaged_kernel(problem, 1), *_smoothed_kernels(problem)]
+    return _through(problem, easier, start, tol, max_iterations, report)
+
+
+def has_smoothings(problem: TransportProblem) -> bool:
+    """Whether `smoothed_newton` is a way."""
+    return next(_smoothed_kernels(problem), None) is not None
+
+
+def _through(  # noqa: PLR0917  (the arguments of every method, and its kernels)
+    problem: TransportProblem,
+    easier: list[DensityKernel],
+    start: DiagramArrays | None,
+    tol: float,
+    max_iterations: int,
+    report: Callable[[NewtonProgress], None],
+) -> NewtonResult:
     iterations = diagrams = 0
     if start is None:
         uniform_problem = replace(problem, kernel=_averaged_kernel(problem, 1))
@@ -69,8 +102,7 @@ def continued_newton(
         diagram = result.evaluation.diagram
         return result
 
-    boxes = 1 if start is None else _FINEST_AVERAGE
-    kernels = [*_averaged_kernels(problem, boxes), problem.kernel]
+    kernels = [*easier, problem.kernel]
     if start is None:
         solve(kernels[0], _STAGE_TOLERANCE)
     for before, after in itertools.pairwise(kernels):
@@ -107,6 +139,14 @@ def _weights_for_uniform(problem: TransportProblem) -> FloatArray:
 
     weights = clustered_weights(problem, solve_merged)
     return shrunk_sites_weights(problem) if weights is None else weights
+
+
+def _smoothed_kernels(problem: TransportProblem) -> Iterator[DensityKernel]:
+    low, high = problem.kernel.box
+    deviation = float((high - low).max())
+    while (smoothed := problem.kernel.smoothed(deviation)) is not None:
+        yield smoothed
+        deviation /= _NARROWING
 
 
 def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[DensityKernel]:

@@ -13,7 +13,7 @@ from sdot.distributions.density import Density
 from sdot.power_diagram import DiagramArrays
 from sdot.solver.certificate import error_bound
 from sdot.solver.clustered_start import clustered_weights
-from sdot.solver.continuation import continued_newton
+from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_newton
 from sdot.solver.initial_weights import entropic_weights
 from sdot.solver.joined_groups import joined_groups
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
@@ -198,6 +198,8 @@ def _ways(
         yield damped_newton, clustered, _PATIENCE
     if 0 < smallest < _SOUND_START:
         yield continued_newton, start.diagram, _PATIENCE
+    if has_smoothings(problem):
+        yield smoothed_newton, None, _MORE_PATIENCE
     for finer in _finer_starts(problem):
         attempts.diagrams += 1
         yield continued_newton, finer.diagram, _MORE_PATIENCE

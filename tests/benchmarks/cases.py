@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sdot import PolynomialGrid
+from sdot import PolynomialGrid, SumOfGaussians
+from sdot.distributions.density import Density
 
 Array = npt.NDArray[np.float64]
 
-CASES = ("uniform", "gmm64", "gmm512", "photo")
+CASES = ("uniform", "gmm64", "gmm512", "photo", "gaussians")
 
 # Cold solve to a relative mass error of 1e-6, in triangulations of the same sites.
 RATIO_TARGETS = {
@@ -25,11 +26,23 @@ RATIO_TARGETS = {
     ("photo", 10_000): 70,
     ("photo", 100_000): 50,
     ("photo", 1_000_000): 60,
+    ("gaussians", 10_000): 80,
+    ("gaussians", 100_000): 80,
 }
 LOOP_TARGET = 1.0  # seconds for the tutorial's 200 steps
 SMALL_TARGET = 1e-3  # seconds for ten sites
+FIT_TARGET = 20e-3  # seconds for a step of fitting a mixture
 MEMORY_TARGET = 1500.0  # bytes per site, at 1e6 sites
 GROWTH_TARGET = 2.0  # time per site at 1e6 over that at 1e4
+
+
+# Three components, none of them isotropic.
+MEANS = ((0.3, 0.3), (0.7, 0.7), (0.6, 0.3))
+COVARIANCES = (
+    ((0.01, 0.004), (0.004, 0.01)),
+    ((0.01, 0.0), (0.0, 0.02)),
+    ((0.004, -0.003), (-0.003, 0.008)),
+)
 
 
 def sites(count: int) -> Array:
@@ -37,8 +50,10 @@ def sites(count: int) -> Array:
     return np.random.default_rng(count).random((count, 2))
 
 
-def density(case: str) -> PolynomialGrid:
-    """A new density on the unit square."""
+def density(case: str) -> Density:
+    """A new density on the unit square, or around it."""
+    if case == "gaussians":
+        return SumOfGaussians(MEANS, COVARIANCES, [0.3, 0.5, 0.2])
     if case == "uniform":
         return PolynomialGrid([[1.0]])
     if case == "gmm64":

@@ -1,4 +1,4 @@
-"""Measure the tutorial's loops and a small solve: ``python measure_loops.py jax|torch|small``."""
+"""Measure the loops and small solves: ``python measure_loops.py jax|torch|small|fit``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import cases
 import numpy as np
 
-from sdot import PolynomialGrid, SumOfDiracs, distance, driver
+from sdot import PolynomialGrid, SumOfDiracs, SumOfGaussians, distance, driver
 
 STEPS, SITES, RATE = 200, 200, 5e-3
 
@@ -56,6 +56,35 @@ def torch_loop(warm_start: bool) -> float:
     return time.perf_counter() - begin
 
 
+def fit_step() -> float:
+    """Seconds for the value and the gradient of a fit: 5 components, 500 points, a median."""
+    import jax  # noqa: PLC0415
+    import jax.numpy as jnp  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    factors = 0.1 * rng.normal(size=(5, 2, 2))
+    covariances = factors @ factors.transpose(0, 2, 1) + 1e-3 * np.eye(2)
+    observed = SumOfDiracs(cases.sites(500))
+
+    @jax.jit
+    def value_and_gradient(*parameters: Any) -> Any:
+        def loss(*parameters: Any) -> Any:
+            return distance(observed, SumOfGaussians(*parameters))
+
+        return jax.value_and_grad(loss, argnums=(0, 1, 2))(*parameters)
+
+    parameters = [jnp.array(a) for a in (rng.random((5, 2)), covariances, np.ones(5))]
+    jax.block_until_ready(value_and_gradient(*parameters))
+    seconds = []
+    for _ in range(50):
+        begin = time.perf_counter()
+        _, gradient = jax.block_until_ready(value_and_gradient(*parameters))
+        seconds.append(time.perf_counter() - begin)
+        rates = (0.05, 0.01, 0.0)
+        parameters = [p - r * g for p, r, g in zip(parameters, rates, gradient, strict=True)]
+    return median(seconds)
+
+
 def small_solve(case: str) -> float:
     """Seconds for ten sites, cold but for what the process has loaded: a median."""
     driver.framework = "numpy"
@@ -78,6 +107,9 @@ def measure(what: str) -> list[dict[str, Any]]:
             {"name": f"n = 10, {case}", "seconds": small_solve(case), "target": cases.SMALL_TARGET}
             for case in ("uniform", "gmm64")
         ]
+    if what == "fit":
+        name = "a step of fitting 5 Gaussians to 500 points, JAX"
+        return [{"name": name, "seconds": fit_step(), "target": cases.FIT_TARGET}]
     loop: Callable[[bool], float] = {"jax": jax_loop, "torch": torch_loop}[what]
     name = {"jax": "tutorial loop, JAX", "torch": "tutorial loop, torch with Adam"}[what]
     return [

@@ -19,7 +19,9 @@ import numpy as np
 import sdot.solver.newton
 import sdot.solver.solve
 from sdot import OtPlan, SumOfDiracs, optimal_transport_plan
+from sdot.distributions.density import Density
 from sdot.distributions.grid_kernel import GridDensityKernel
+from sdot.distributions.sum_of_gaussians import MixtureDensityKernel
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
 
 TOL = 1e-6
@@ -28,6 +30,7 @@ PARTS = (
     ("triangulation", DiagramBuilder, "build"),
     ("triangulation", DiagramBuilder, "update"),
     ("integrals", GridDensityKernel, "masses_and_edge_weights"),
+    ("integrals", MixtureDensityKernel, "masses_and_edge_weights"),
     ("linear solve", sdot.solver.newton, "solve_laplacian"),
     ("start", sdot.solver.solve, "entropic_weights"),
 )
@@ -59,9 +62,7 @@ def measure(case: str, count: int) -> dict[str, Any]:
     }
 
 
-def _solve(
-    positions: cases.Array, density: sdot.PolynomialGrid
-) -> tuple[OtPlan, float, dict[str, float]]:
+def _solve(positions: cases.Array, density: Density) -> tuple[OtPlan, float, dict[str, float]]:
     with _timed_parts() as parts:
         begin = time.perf_counter()
         plan = optimal_transport_plan(SumOfDiracs(positions), density, tol=TOL)

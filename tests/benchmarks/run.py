@@ -63,7 +63,9 @@ def _solve(case: str, size: int) -> dict[str, Any]:
 
 
 def _loops() -> list[dict[str, Any]]:
-    return [row for what in ("small", "jax", "torch") for row in _child("measure_loops.py", what)]
+    return [
+        row for what in ("small", "jax", "torch", "fit") for row in _child("measure_loops.py", what)
+    ]
 
 
 def _child(script: str, *arguments: str) -> Any:
