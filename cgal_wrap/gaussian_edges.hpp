@@ -32,6 +32,9 @@ struct Crossing {
     bool outward;
 };
 
+// What is below exp(-42) = 6e-19 of the density on a segment is left out.
+constexpr double kDepth = 42;
+
 // Of one component along a segment: the integral of exp(-r^2/2) as a share of the length, and
 // 2 pi times the flux to the right.
 struct SegmentSums {
@@ -54,14 +57,17 @@ public:
         }
     }
 
-    SegmentSums sums(double foot2, double reach) const {
+    // Down to exp(-depth) of the greatest density on the segment, and to as many digits.
+    SegmentSums sums(double foot2, double depth) const {
         SegmentSums result;
         double begin, end;
-        if (foot2 > kUnderflow || !cut_to_disc(a_, d_, foot2 + reach, begin, end)) return result;
+        if (foot2 > kUnderflow || !cut_to_disc(a_, d_, foot2 + std::min(kReach, 2 * depth), begin, end))
+            return result;
+        const double digits = std::min(1.0, depth / kDepth);
         const double enter = std::max(begin, std::min(end, enter_));
         const double leave = std::max(enter, std::min(end, leave_));
         double near = 0, far = 0;
-        visit(enter, leave, [&](Point z, double weight) {
+        visit(enter, leave, digits, [&](Point z, double weight) {
             const double r2 = dot(z, z), g = std::exp(-0.5 * r2);
             result.density += weight * g;
             near += weight * smooth_field(r2, g);
@@ -71,8 +77,8 @@ public:
             result.density += g;
             far += g / r2;
         };
-        visit(begin, enter, outside);
-        visit(leave, end, outside);
+        visit(begin, enter, digits, outside);
+        visit(leave, end, digits, outside);
         result.flux = moment_ * (near - far);
         return result;
     }
@@ -86,8 +92,8 @@ public:
 
 private:
     template <class Visit>
-    void visit(double begin, double end, const Visit& visit) const {
-        if (begin < end) visit_segment(rules_, at(begin), at(end), end - begin, visit);
+    void visit(double begin, double end, double digits, const Visit& visit) const {
+        if (begin < end) visit_segment(rules_, at(begin), at(end), end - begin, visit, digits);
     }
 
     Point at(double t) const { return a_ + t * d_; }
@@ -105,24 +111,27 @@ private:
 // The components along one segment, the greatest first, until the rest is negligible.
 class SegmentSummer {
 public:
-    SegmentSummer(const GaussianMixture& mixture, const GaussRules& rules,
-                  std::vector<Crossing>& crossings)
-        : mixture_(mixture), rules_(rules), crossings_(crossings) {}
+    SegmentSummer(const GaussianMixture& mixture, const GaussRules& rules)
+        : mixture_(mixture), rules_(rules) {
+        for (const Gaussian& component : mixture)
+            log_heights_.push_back(std::log(component.height()));
+    }
 
     // Both sums of the mixture; the flux is the mass that passes.
     SegmentSums operator()(std::size_t edge, Point from, Point to,
-                           const std::vector<std::size_t>& components) {
+                           const std::vector<std::size_t>& components,
+                           std::vector<Crossing>& crossings) {
         find_candidates(from, to, components);
         SegmentSums total;
         for (const Candidate& candidate : candidates_) {
             const SegmentWalker walker(rules_, candidate.from, candidate.to);
             // However small a component is here, its circle has to close.
             walker.crossings([&](double angle, bool outward) {
-                crossings_.push_back({candidate.component, edge, angle, outward});
+                crossings.push_back({candidate.component, edge, angle, outward});
             });
-            const double above = std::log(candidate.greatest / total.density) + kNegligible;
-            if (!(above > 0)) continue;
-            const SegmentSums sums = walker.sums(candidate.foot2, std::min(kReach, 2 * above));
+            const double depth = candidate.log_greatest - std::log(total.density) + kDepth;
+            if (!(depth > 0)) continue;
+            const SegmentSums sums = walker.sums(candidate.foot2, depth);
             const Gaussian& component = mixture_[candidate.component];
             total.density += component.height() * sums.density;
             total.flux += component.mass / kTwoPi * sums.flux;
@@ -131,31 +140,36 @@ public:
     }
 
 private:
-    static constexpr double kNegligible = 42;  // exp(-42) = 6e-19
-
     struct Candidate {
         Point from, to;
-        double foot2, greatest;
+        double foot2, log_greatest;
         std::size_t component;
     };
 
     void find_candidates(Point from, Point to, const std::vector<std::size_t>& components) {
-        candidates_.clear();
+        found_.clear();
+        double most = -std::numeric_limits<double>::infinity();
         for (const std::size_t c : components) {
             Candidate candidate{mixture_[c].whiten(from), mixture_[c].whiten(to), 0, 0, c};
             candidate.foot2 = squared_distance(candidate.from, candidate.to);
-            candidate.greatest = mixture_[c].height() * std::exp(-0.5 * candidate.foot2);
-            candidates_.push_back(candidate);
+            candidate.log_greatest = log_heights_[c] - 0.5 * candidate.foot2;
+            most = std::max(most, candidate.log_greatest);
+            found_.push_back(candidate);
         }
+        candidates_.clear();
+        for (const Candidate& candidate : found_)
+            if (candidate.log_greatest > most - kDepth || candidate.foot2 < kNear * kNear)
+                candidates_.push_back(candidate);
         std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
-            return a.greatest != b.greatest ? a.greatest > b.greatest : a.component < b.component;
+            if (a.log_greatest != b.log_greatest) return a.log_greatest > b.log_greatest;
+            return a.component < b.component;
         });
     }
 
     const GaussianMixture& mixture_;
     const GaussRules& rules_;
-    std::vector<Crossing>& crossings_;
-    std::vector<Candidate> candidates_;
+    std::vector<double> log_heights_;
+    std::vector<Candidate> found_, candidates_;
 };
 
 // Adds the angles of the components' circles inside the cells to their masses.
@@ -263,6 +277,7 @@ inline void masses_and_edge_weights(const GaussianMixture& mixture, const GaussR
     std::vector<std::vector<Crossing>> crossings(blocks);
     parallel_for(blocks, threads, [&](std::size_t begin, std::size_t end) {
         NearComponents near(mixture, Negligible::kAgainstDensity);
+        SegmentSummer sum(mixture, rules);
         Point from[kBlock], to[kBlock];
         bool meets[kBlock];
         for (std::size_t block = begin; block < end; ++block) {
@@ -278,10 +293,9 @@ inline void masses_and_edge_weights(const GaussianMixture& mixture, const GaussR
             }
             if (!(around.low.x <= around.high.x)) continue;
             const std::vector<std::size_t>& components = near.in(around);
-            SegmentSummer sum(mixture, rules, crossings[block]);
             for (std::size_t k = 0; k < count; ++k) {
                 if (!meets[k]) continue;
-                const SegmentSums sums = sum(first + k, from[k], to[k], components);
+                const SegmentSums sums = sum(first + k, from[k], to[k], components, crossings[block]);
                 const Point normal = diagram.bisector(first + k).normal, along = to[k] - from[k];
                 fluxes[first + k] = sums.flux;
                 edge_weights[first + k] =

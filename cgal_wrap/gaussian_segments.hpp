@@ -46,17 +46,20 @@ inline double squared_roughness(Point a, Point b) {
     return std::max({dot(d, d), at_a * at_a, at_b * at_b});
 }
 
-// Calls visit(z, weight) for the nodes of the segment from a to b; the weights sum to `share`.
+// Calls visit(z, weight) for the nodes of the segment from a to b; the weights sum to `share`. The
+// digits of a rule are in proportion to its nodes, and `digits` is the part of them that is needed.
 template <class Visit>
-void visit_segment(const GaussRules& rules, Point a, Point b, double share, const Visit& visit) {
+void visit_segment(const GaussRules& rules, Point a, Point b, double share, const Visit& visit,
+                   double digits = 1) {
     const double squared = squared_roughness(a, b);
     if (squared > kRoughestPiece * kRoughestPiece) {
         const Point middle = 0.5 * (a + b);
-        visit_segment(rules, a, middle, 0.5 * share, visit);
-        visit_segment(rules, middle, b, 0.5 * share, visit);
+        visit_segment(rules, a, middle, 0.5 * share, visit, digits);
+        visit_segment(rules, middle, b, 0.5 * share, visit, digits);
         return;
     }
-    const GaussRule rule = rules.with(nodes_needed(std::sqrt(squared)));
+    const int nodes = nodes_needed(std::sqrt(squared));
+    const GaussRule rule = rules.with(static_cast<int>(std::ceil(nodes * digits)));
     const Point d = b - a;
     for (int g = 0; g < rule.count; ++g) visit(a + rule.nodes[g] * d, share * rule.weights[g]);
 }
