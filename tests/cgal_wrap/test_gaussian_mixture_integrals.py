@@ -94,7 +94,7 @@ def test_cells_of_the_whole_plane_hold_all_the_mass(n: int) -> None:
     diagram = DiagramArrays.build(FRAME.apply(random_sites(n)), np.zeros(n))
     kernel = density.kernel(FRAME)
     masses, _ = kernel.masses_and_edge_weights(diagram)
-    assert masses.sum() == pytest.approx(1, rel=1e-14, abs=0)
+    assert masses.sum() == pytest.approx(1, rel=1e-15, abs=0)
     np.testing.assert_allclose(kernel.moments(diagram).masses, masses, rtol=1e-12)
 
 
