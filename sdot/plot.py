@@ -40,7 +40,8 @@ def plot_density(
     Parameters
     ----------
     density : Density
-        Constant pixels are drawn as they are, other densities on a fine raster.
+        Constant pixels are drawn as they are, other densities on a fine raster over
+        ``density.box``: for a density on the whole plane, around all but a thousandth of it.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     resolution : int, optional
@@ -194,22 +195,23 @@ def plot_plan(
     >>> ax = plot_plan(optimal_transport_plan(sites, PolynomialGrid([[[1.0]]])))
     """
     ax = _axes(ax)
-    diagram = plan.power_diagram
+    diagram, ends = plan.power_diagram, to_numpy(plan.barycenters)
+    shown = [plan.density.box, diagram.positions, ends[np.isfinite(ends).all(axis=1)]]
+    corners = np.concatenate(shown)
+    frame = np.array([corners.min(axis=0), corners.max(axis=0)])
+    if diagram.domain is None:  # cells reach as far as the picture, not only around the sites
+        diagram = PowerDiagram(diagram.positions, diagram.weights, frame)
     if density:
         plot_density(plan.density, ax, cmap=cmap)
     if cells:
         plot_diagram(diagram, ax, sites=False, color=color, line_width=0.4)
     if arrows:
         collections = _import_matplotlib("matplotlib.collections")
-        ends = to_numpy(plan.barycenters)
         lines = np.stack([diagram.positions, ends], axis=1)[np.isfinite(ends).all(axis=1)]
         ax.add_collection(collections.LineCollection(lines, colors="tab:red", linewidths=0.8))
     if sites:
         _dots(ax, diagram.positions, color)
-    box = plan.density.box
-    low = np.minimum(box[0], diagram.positions.min(axis=0))
-    high = np.maximum(box[1], diagram.positions.max(axis=0))
-    _frame(ax, np.array([low, high]))
+    _frame(ax, frame)
     return ax
 
 
