@@ -21,7 +21,7 @@
 #include "gaussian_mixture.hpp"
 #include "gaussian_segments.hpp"
 #include "geometry.hpp"
-#include "parallel.hpp"
+#include "interruption.hpp"
 
 namespace sdot {
 
@@ -263,11 +263,11 @@ inline bool cut_to_polygon(const Line& line, const Polygon& domain, Point& from,
 
 // edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e in the domain, a
 // convex polygon; and, if `masses` is not null, the masses of the cells, for which the density has
-// to be zero outside of it.
-inline void masses_and_edge_weights(const GaussianMixture& mixture, const GaussRules& rules,
+// to be zero outside of it. Returns false if interrupted.
+inline bool masses_and_edge_weights(const GaussianMixture& mixture, const GaussRules& rules,
                                     const DiagramEdges& diagram, const std::uint8_t* is_hidden,
-                                    const Polygon& domain, int threads, double* masses,
-                                    double* edge_weights) {
+                                    const Polygon& domain, int threads, int (*pending)(),
+                                    double* masses, double* edge_weights) {
     constexpr std::size_t kBlock = 32;  // edges that look up the components near them together
     Box box;
     for (Point corner : domain) box.include(corner);
@@ -275,7 +275,7 @@ inline void masses_and_edge_weights(const GaussianMixture& mixture, const GaussR
     const std::size_t blocks = (diagram.count + kBlock - 1) / kBlock;
     std::vector<double> fluxes(diagram.count);
     std::vector<std::vector<Crossing>> crossings(blocks);
-    parallel_for(blocks, threads, [&](std::size_t begin, std::size_t end) {
+    const auto walk = [&](std::size_t begin, std::size_t end) {
         NearComponents near(mixture, Negligible::kAgainstDensity);
         SegmentSummer sum(mixture, rules);
         Point from[kBlock], to[kBlock];
@@ -302,8 +302,9 @@ inline void masses_and_edge_weights(const GaussianMixture& mixture, const GaussR
                     0.5 * sums.density * std::sqrt(dot(along, along) / dot(normal, normal));
             }
         }
-    }, 8);
-    if (!masses) return;
+    };
+    if (!interruptible_for(blocks, 512, threads, pending, walk, 8)) return false;
+    if (!masses) return true;
     std::fill(masses, masses + diagram.sites.count, 0.0);
     for (std::size_t e = 0; e < diagram.count; ++e) {
         masses[diagram.left(e)] += fluxes[e];
@@ -312,6 +313,7 @@ inline void masses_and_edge_weights(const GaussianMixture& mixture, const GaussR
     std::vector<Crossing> all;
     for (const auto& part : crossings) all.insert(all.end(), part.begin(), part.end());
     CircleAngles(mixture, diagram, is_hidden).add_to(masses, all);
+    return true;
 }
 
 }  // namespace sdot

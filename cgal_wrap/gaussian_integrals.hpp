@@ -12,8 +12,8 @@
 #include "gaussian_mixture.hpp"
 #include "gaussian_segments.hpp"
 #include "geometry.hpp"
+#include "interruption.hpp"
 #include "moments.hpp"
-#include "parallel.hpp"
 
 namespace sdot {
 
@@ -31,8 +31,10 @@ struct Polygons {
     }
 };
 
-// Neighbouring polygons and edges look up the components near them together.
+// Neighbouring polygons look up the components near them together.
 constexpr std::size_t kBlock = 32;
+// Blocks between two looks for an interruption.
+constexpr std::size_t kPortion = 512;
 
 inline std::size_t blocks_of(std::size_t count) { return (count + kBlock - 1) / kBlock; }
 
@@ -93,10 +95,12 @@ private:
     std::vector<Candidate> candidates_;
 };
 
-inline void polygon_masses(const GaussianMixture& mixture, const GaussRules& rules,
-                           const Polygons& polygons, int threads, double* masses) {
+// Returns false if interrupted, as the other integrals do.
+inline bool polygon_masses(const GaussianMixture& mixture, const GaussRules& rules,
+                           const Polygons& polygons, int threads, int (*pending)(),
+                           double* masses) {
     std::fill(masses, masses + polygons.count, 0.0);
-    parallel_for(blocks_of(polygons.count), threads, [&](std::size_t begin, std::size_t end) {
+    const auto run = [&](std::size_t begin, std::size_t end) {
         PolygonVisitor visitor(mixture, Negligible::kAgainstDensity);
         for (std::size_t block = begin; block < end; ++block)
             visitor.run_block(polygons, block,
@@ -105,7 +109,8 @@ inline void polygon_masses(const GaussianMixture& mixture, const GaussRules& rul
                                   masses[i] += mass;
                                   return mass;
                               });
-    }, 8);
+    };
+    return interruptible_for(blocks_of(polygons.count), kPortion, threads, pending, run, 8);
 }
 
 // Moments of order 0, 1, 2 of a component about its mean in whitened coordinates, from the sides
@@ -179,10 +184,10 @@ private:
     Polygon polygon_;
 };
 
-inline void polygon_moments(const GaussianMixture& mixture, const GaussRules& rules,
-                            const Polygons& polygons, int threads, double* masses,
-                            double* centroids, double* second_moments) {
-    parallel_for(blocks_of(polygons.count), threads, [&](std::size_t begin, std::size_t end) {
+inline bool polygon_moments(const GaussianMixture& mixture, const GaussRules& rules,
+                            const Polygons& polygons, int threads, int (*pending)(),
+                            double* masses, double* centroids, double* second_moments) {
+    const auto run = [&](std::size_t begin, std::size_t end) {
         PolygonVisitor visitor(mixture, Negligible::kAgainstDensity);
         ComponentMoments component_moments(rules);
         Moments cells[kBlock];
@@ -207,7 +212,8 @@ inline void polygon_moments(const GaussianMixture& mixture, const GaussRules& ru
                 second_moments[3 * i + 2] = cell.yy;
             }
         }
-    }, 4);
+    };
+    return interruptible_for(blocks_of(polygons.count), kPortion, threads, pending, run, 4);
 }
 
 // phi(x) = sum_k metric_k (x_k - site_k)^2 - constant on each cell.
@@ -302,18 +308,19 @@ private:
     bool has_border_;
 };
 
-// Sums over the cells, in an order that does not depend on the number of threads.
+// Sums over the cells, in an order that does not depend on the number of threads; empty if
+// interrupted.
 inline std::vector<ComponentDerivatives> pull_back(const GaussianMixture& mixture,
                                                    const GaussRules& rules,
                                                    const Polygons& polygons,
                                                    const CellPotential& potential, bool has_border,
-                                                   int threads) {
+                                                   int threads, int (*pending)()) {
     constexpr std::size_t kMostParts = 64;
     const std::size_t blocks = blocks_of(polygons.count);
     const std::size_t parts = std::min(blocks, kMostParts);
     const CellDerivatives derivatives(rules, potential, has_border);
     std::vector<std::vector<ComponentDerivatives>> sums(parts);
-    parallel_for(parts, threads, [&](std::size_t begin, std::size_t end) {
+    const auto run = [&](std::size_t begin, std::size_t end) {
         PolygonVisitor visitor(mixture, Negligible::kAgainstComponent);
         for (std::size_t part = begin; part < end; ++part) {
             sums[part].resize(mixture.size());
@@ -326,7 +333,9 @@ inline std::vector<ComponentDerivatives> pull_back(const GaussianMixture& mixtur
                         return 0.0;
                     });
         }
-    }, 1);
+    };
+    const std::size_t portion = std::max<std::size_t>(4, 2 * static_cast<std::size_t>(threads));
+    if (!interruptible_for(parts, portion, threads, pending, run, 1)) return {};
     std::vector<ComponentDerivatives> total(mixture.size());
     for (const auto& part : sums)
         for (std::size_t c = 0; c < total.size(); ++c) total[c].add(part[c]);

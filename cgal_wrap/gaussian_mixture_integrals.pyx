@@ -48,9 +48,9 @@ cdef extern from "gaussian_segments.hpp" namespace "sdot" nogil:
     cdef const int kMostNodes
 
 cdef extern from "gaussian_edges.hpp" namespace "sdot" nogil:
-    void c_masses_and_edge_weights "sdot::masses_and_edge_weights"(
+    bint c_masses_and_edge_weights "sdot::masses_and_edge_weights"(
         const vector[Gaussian]&, const GaussRules&, const DiagramEdges&, const uint8_t*,
-        const vector[Point]&, int, double*, double*) except +
+        const vector[Point]&, int, int (*)() noexcept, double*, double*) except +
 
 cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
     cdef struct Polygons:
@@ -70,14 +70,27 @@ cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
         double xy
         double yy
 
-    void c_polygon_masses "sdot::polygon_masses"(
-        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, double*) except +
-    void c_polygon_moments "sdot::polygon_moments"(
-        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, double*, double*,
+    bint c_polygon_masses "sdot::polygon_masses"(
+        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, int (*)() noexcept,
         double*) except +
+    bint c_polygon_moments "sdot::polygon_moments"(
+        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, int (*)() noexcept,
+        double*, double*, double*) except +
     vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
         const vector[Gaussian]&, const GaussRules&, const Polygons&, const CellPotential&,
-        cpp_bool, int) except +
+        cpp_bool, int, int (*)() noexcept) except +
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals()
+
+
+cdef int pending_signal() noexcept with gil:
+    return PyErr_CheckSignals()
+
+
+cdef int check_finished(bint finished) except -1:
+    return 0 if finished else -1  # the signal's handler has set the exception
+
 
 
 # The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
@@ -118,9 +131,12 @@ cdef class MixtureKernel:
         cdef Polygons polygons = polygons_of(points, offsets)
         masses = np.empty(polygons.count)
         cdef double[::1] view = masses
+        cdef bint finished = True
         if polygons.count:
             with nogil:
-                c_polygon_masses(self.mixture, self.rules, polygons, threads, &view[0])
+                finished = c_polygon_masses(
+                    self.mixture, self.rules, polygons, threads, pending_signal, &view[0])
+        check_finished(finished)
         return masses
 
     def masses_and_edge_weights(
@@ -157,11 +173,13 @@ cdef class MixtureKernel:
         edge_weights = np.empty(diagram.count)
         cdef double[::1] masses_view = masses
         cdef double[::1] edge_weights_view = edge_weights
+        cdef bint finished
         with nogil:
-            c_masses_and_edge_weights(
+            finished = c_masses_and_edge_weights(
                 self.mixture, self.rules, diagram, &is_hidden[0], corners, threads,
-                &masses_view[0] if on_the_plane else NULL,
+                pending_signal, &masses_view[0] if on_the_plane else NULL,
                 &edge_weights_view[0] if diagram.count else NULL)
+        check_finished(finished)
         return (masses if on_the_plane else None), edge_weights
 
     def polygon_moments(
@@ -176,11 +194,13 @@ cdef class MixtureKernel:
         cdef double[::1] masses_view = masses
         cdef double[:, ::1] centroids_view = centroids
         cdef double[:, ::1] second_view = second_moments
+        cdef bint finished = True
         if polygons.count:
             with nogil:
-                c_polygon_moments(
-                    self.mixture, self.rules, polygons, threads, &masses_view[0],
-                    &centroids_view[0, 0], &second_view[0, 0])
+                finished = c_polygon_moments(
+                    self.mixture, self.rules, polygons, threads, pending_signal,
+                    &masses_view[0], &centroids_view[0, 0], &second_view[0, 0])
+        check_finished(finished)
         return masses, centroids, second_moments
 
     def pull_back(
@@ -205,7 +225,9 @@ cdef class MixtureKernel:
         cdef vector[ComponentDerivatives] found
         with nogil:
             found = c_pull_back(
-                self.mixture, self.rules, polygons, potential, has_border, threads)
+                self.mixture, self.rules, polygons, potential, has_border, threads,
+                pending_signal)
+        check_finished(found.size() > 0)
         result = np.array([(d.mass, d.mean.x, d.mean.y, d.xx, d.xy, d.yy) for d in found])
         return result[:, 0], result[:, 1:3], result[:, 3:]
 

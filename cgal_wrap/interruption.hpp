@@ -1,7 +1,11 @@
 // Looks for a pending Ctrl-C now and then from code that runs without the GIL.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+
+#include "parallel.hpp"
 
 namespace sdot {
 
@@ -23,5 +27,19 @@ private:
     int (*pending_)();
     Clock::time_point last_;
 };
+
+// `parallel_for` that stops between portions of the range; returns false if it was interrupted.
+template <class Body>
+bool interruptible_for(std::size_t count, std::size_t portion, int threads, int (*pending)(),
+                       const Body& body, std::size_t smallest) {
+    InterruptionCheck interrupted(pending);
+    for (std::size_t first = 0; first < count; first += portion) {
+        if (interrupted()) return false;
+        parallel_for(
+            std::min(portion, count - first), threads,
+            [&](std::size_t begin, std::size_t end) { body(first + begin, first + end); }, smallest);
+    }
+    return true;
+}
 
 }  // namespace sdot
