@@ -8,16 +8,7 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
-cdef extern from "geometry.hpp" namespace "sdot" nogil:
-    cdef struct Point:
-        double x
-        double y
-
-    cdef struct WeightedSites:
-        size_t count
-        const double* positions
-        const double* weights
-        const double* low_weights
+from cgal_wrap.diagrams cimport Point, WeightedSites, weighted_sites
 
 cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
     cdef struct DiagramArrays:
@@ -53,8 +44,7 @@ def cell_polygons(
     ``points[offsets[i]:offsets[i + 1]]``, counter-clockwise.
     """
     cdef DiagramArrays diagram
-    diagram.sites = WeightedSites(
-        positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
+    diagram.sites = weighted_sites(positions, weights, low_weights)
     diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
     diagram.edge_sites = &edge_sites[0, 0] if edge_sites.shape[0] else NULL
     diagram.edge_vertices = &edge_vertices[0, 0] if edge_vertices.shape[0] else NULL

@@ -11,7 +11,9 @@
 #include <limits>
 #include <vector>
 
+#include "cell_potential.hpp"
 #include "convex_pieces.hpp"
+#include "convex_polygons.hpp"
 #include "diagram_edges.hpp"
 #include "geometry.hpp"
 #include "parallel.hpp"
@@ -69,18 +71,6 @@ inline Moments part_moments(const ConvexPieces& pieces, std::size_t piece, const
     return sums.central();
 }
 
-struct Polygons {
-    const double* points;
-    const std::int64_t* offsets;
-
-    const Point* corners(std::size_t i) const {
-        return reinterpret_cast<const Point*>(points) + offsets[i];
-    }
-    std::size_t corner_count(std::size_t i) const {
-        return static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
-    }
-};
-
 // Calls run_batch(worker, first, end) for the batches of a range, each thread with a worker of its
 // own from make_worker().
 template <class MakeWorker, class RunBatch>
@@ -97,14 +87,14 @@ void for_batches(std::size_t first, std::size_t count, int threads, const MakeWo
 // Calls write(i, sum) for polygons first ... first + count - 1, where the sum is that of
 // of_part(piece, part) over their parts inside single pieces.
 template <class Sum, class OfPart, class Write>
-void sum_parts(const ConvexPieces& pieces, const PieceTree& tree, const Polygons& polygons,
+void sum_parts(const ConvexPieces& pieces, const PieceTree& tree, const ConvexPolygons& polygons,
                std::size_t first, std::size_t count, int threads, const OfPart& of_part,
                const Write& write) {
     for_batches(first, count, threads, [&] { return PieceCutter(pieces, tree); },
                 [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
         cutter.clear();
         for (std::size_t i = begin; i < end; ++i)
-            cutter.add(i, polygons.corners(i), polygons.corner_count(i));
+            cutter.add(i, polygons.corners(i), polygons.size(i));
         std::vector<Sum> blocks(cutter.count()), totals(end - begin);
         cutter.run(
             [&](std::size_t added, std::size_t, std::size_t piece, const Polygon& part) {
@@ -119,7 +109,7 @@ void sum_parts(const ConvexPieces& pieces, const PieceTree& tree, const Polygons
 }
 
 inline void piece_masses(const ConvexPieces& pieces, const PieceTree& tree,
-                         const Polygons& polygons, std::size_t first, std::size_t count,
+                         const ConvexPolygons& polygons, std::size_t first, std::size_t count,
                          int threads, double* masses) {
     sum_parts<MassSum>(
         pieces, tree, polygons, first, count, threads,
@@ -128,7 +118,7 @@ inline void piece_masses(const ConvexPieces& pieces, const PieceTree& tree,
 }
 
 inline void piece_moments(const ConvexPieces& pieces, const PieceTree& tree,
-                          const Polygons& polygons, std::size_t first, std::size_t count,
+                          const ConvexPolygons& polygons, std::size_t first, std::size_t count,
                           int threads, double* masses, double* centroids, double* second_moments) {
     sum_parts<Moments>(
         pieces, tree, polygons, first, count, threads,
@@ -144,23 +134,11 @@ inline void piece_moments(const ConvexPieces& pieces, const PieceTree& tree,
         });
 }
 
-// The potential on the polygon of site i:
-// metric_x (x - site_x)^2 + metric_y (y - site_y)^2 - constants[i].
-struct QuadraticPotential {
-    Point metric;
-    const double *sites, *constants;
-
-    double operator()(std::size_t i, Point x) const {
-        const Point r{x.x - sites[2 * i], x.y - sites[2 * i + 1]};
-        return metric.x * r.x * r.x + metric.y * r.y * r.y - constants[i];
-    }
-};
-
 // Adds to integrals[3 k ...] the integrals over piece k of the potential times 1 and times
 // x - corner 0 of the piece. The rule must be exact for degree 4 (potential, factor, Jacobian).
 // Parts are found in parallel and added in their order.
 inline void add_potential_integrals(const ConvexPieces& pieces, const PieceTree& tree,
-                                    const Polygons& polygons, const QuadraticPotential& potential,
+                                    const ConvexPolygons& polygons, const CellPotential& potential,
                                     const GaussRule& rule, std::size_t first, std::size_t count,
                                     int threads, double* integrals) {
     struct Part {
@@ -173,7 +151,7 @@ inline void add_potential_integrals(const ConvexPieces& pieces, const PieceTree&
                 [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
         cutter.clear();
         for (std::size_t i = begin; i < end; ++i)
-            cutter.add(i, polygons.corners(i), polygons.corner_count(i));
+            cutter.add(i, polygons.corners(i), polygons.size(i));
         std::vector<Part>& parts = found[(begin - first) / kBatch];
         cutter.run(
             [&](std::size_t, std::size_t i, std::size_t piece, const Polygon& polygon) {

@@ -7,30 +7,16 @@ from libcpp.memory cimport unique_ptr
 
 import numpy as np
 
-cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
-    cdef struct GaussRule:
-        int count
-        const double* nodes
-        const double* weights
-
-cdef extern from "geometry.hpp" namespace "sdot" nogil:
-    cdef struct Point:
-        double x
-        double y
-
-    cdef struct WeightedSites:
-        size_t count
-        const double* positions
-        const double* weights
-        const double* low_weights
-
-cdef extern from "diagram_edges.hpp" namespace "sdot" nogil:
-    cdef struct DiagramEdges:
-        WeightedSites sites
-        size_t count
-        const double* vertices
-        const int32_t* edge_sites
-        const int32_t* edge_vertices
+from cgal_wrap.diagrams cimport (
+    CellPotential,
+    ConvexPolygons,
+    DiagramEdges,
+    GaussRule,
+    cell_potential,
+    convex_polygons,
+    diagram_edges,
+    weighted_sites,
+)
 
 cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
     cdef struct ConvexPieces:
@@ -43,23 +29,14 @@ cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
         PieceTree(const ConvexPieces&) except +
 
 cdef extern from "convex_pieces_integrals.hpp" namespace "sdot" nogil:
-    cdef struct Polygons:
-        const double* points
-        const int64_t* offsets
-
-    cdef struct QuadraticPotential:
-        Point metric
-        const double* sites
-        const double* constants
-
     void piece_masses(
-        const ConvexPieces&, const PieceTree&, const Polygons&, size_t, size_t, int,
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, size_t, size_t, int,
         double*) except +
     void piece_moments(
-        const ConvexPieces&, const PieceTree&, const Polygons&, size_t, size_t, int,
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, size_t, size_t, int,
         double*, double*, double*) except +
     void add_potential_integrals(
-        const ConvexPieces&, const PieceTree&, const Polygons&, const QuadraticPotential&,
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const CellPotential&,
         const GaussRule&, size_t, size_t, int, double*) except +
     void piece_edge_weights(
         const ConvexPieces&, const PieceTree&, const DiagramEdges&, size_t, size_t, int,
@@ -108,7 +85,7 @@ cdef class PiecesKernel:
         cdef size_t count = offsets.shape[0] - 1
         masses = np.empty(count)
         cdef double[::1] masses_view = masses
-        cdef Polygons polygons = Polygons(first_number(points), &offsets[0])
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         cdef size_t first = 0, size
         while first < count:
             size = min(PER_SIGNAL_CHECK, count - first)
@@ -130,7 +107,7 @@ cdef class PiecesKernel:
         cdef double[::1] masses_view = masses
         cdef double[:, ::1] centroids_view = centroids
         cdef double[:, ::1] second_moments_view = second_moments
-        cdef Polygons polygons = Polygons(first_number(points), &offsets[0])
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         cdef size_t first = 0, size
         while first < count:
             size = min(PER_SIGNAL_CHECK, count - first)
@@ -158,11 +135,8 @@ cdef class PiecesKernel:
         cdef size_t count = offsets.shape[0] - 1
         integrals = np.zeros((self.pieces.count, 3))
         cdef double[:, ::1] integrals_view = integrals
-        cdef Polygons polygons = Polygons(first_number(points), &offsets[0])
-        cdef QuadraticPotential potential
-        potential.metric = Point(metric[0], metric[1])
-        potential.sites = first_number(sites)
-        potential.constants = &constants[0]
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        cdef CellPotential potential = cell_potential(metric, sites, constants)
         nodes, weights = np.polynomial.legendre.leggauss(3)
         cdef double[::1] nodes_view = 0.5 * (nodes + 1.0)
         cdef double[::1] weights_view = 0.5 * weights
@@ -190,13 +164,8 @@ cdef class PiecesKernel:
     ):
         """The integral of the density along each edge of a diagram (e,), divided by twice the
         distance of its two sites. On a side that two pieces share their mean counts."""
-        cdef DiagramEdges diagram
-        diagram.sites = WeightedSites(
-            positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
-        diagram.count = edge_sites.shape[0]
-        diagram.vertices = first_number(vertices)
-        diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
-        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.count else NULL
+        cdef DiagramEdges diagram = diagram_edges(
+            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] edge_weights_view = edge_weights
         cdef size_t first = 0, size

@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "cell_potential.hpp"
+#include "convex_polygons.hpp"
 #include "gauss_rules.hpp"
 #include "gaussian_mixture.hpp"
 #include "gaussian_segments.hpp"
@@ -16,20 +18,6 @@
 #include "moments.hpp"
 
 namespace sdot {
-
-// Convex polygons, counter-clockwise, one after the other (see cell_polygons.pyx).
-struct Polygons {
-    std::size_t count;
-    const double* points;
-    const std::int64_t* offsets;
-
-    const Point* corners(std::size_t i) const {
-        return reinterpret_cast<const Point*>(points) + offsets[i];
-    }
-    std::size_t size(std::size_t i) const {
-        return static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
-    }
-};
 
 // Neighbouring polygons look up the components near them together.
 constexpr std::size_t kBlock = 32;
@@ -46,12 +34,12 @@ public:
         : near_(mixture, negligible), whitened_(mixture.size()) {}
 
     template <class Visit>
-    void run_block(const Polygons& polygons, std::size_t block, const Visit& visit) {
+    void run_block(const ConvexPolygons& polygons, std::size_t block, const Visit& visit) {
         const std::size_t begin = block * kBlock, end = std::min(polygons.count, begin + kBlock);
         if (polygons.offsets[begin] == polygons.offsets[end]) return;
         Box box;
         for (std::int64_t k = polygons.offsets[begin]; k < polygons.offsets[end]; ++k)
-            box.include(reinterpret_cast<const Point*>(polygons.points)[k]);
+            box.include(polygons.points[k]);
         const std::vector<std::size_t>& components = near_.in(box);
         for (std::size_t i = begin; i < end; ++i)
             if (polygons.size(i) > 2) run(polygons, i, components, visit);
@@ -64,7 +52,7 @@ private:
     };
 
     template <class Visit>
-    void run(const Polygons& polygons, std::size_t i, const std::vector<std::size_t>& components,
+    void run(const ConvexPolygons& polygons, std::size_t i, const std::vector<std::size_t>& components,
              const Visit& visit) {
         const bool by_density = near_.negligible() == Negligible::kAgainstDensity;
         candidates_.clear();
@@ -97,7 +85,7 @@ private:
 
 // Returns false if interrupted, as the other integrals do.
 inline bool polygon_masses(const GaussianMixture& mixture, const GaussRules& rules,
-                           const Polygons& polygons, int threads, int (*pending)(),
+                           const ConvexPolygons& polygons, int threads, int (*pending)(),
                            double* masses) {
     std::fill(masses, masses + polygons.count, 0.0);
     const auto run = [&](std::size_t begin, std::size_t end) {
@@ -185,7 +173,7 @@ private:
 };
 
 inline bool polygon_moments(const GaussianMixture& mixture, const GaussRules& rules,
-                            const Polygons& polygons, int threads, int (*pending)(),
+                            const ConvexPolygons& polygons, int threads, int (*pending)(),
                             double* masses, double* centroids, double* second_moments) {
     const auto run = [&](std::size_t begin, std::size_t end) {
         PolygonVisitor visitor(mixture, Negligible::kAgainstDensity);
@@ -215,19 +203,6 @@ inline bool polygon_moments(const GaussianMixture& mixture, const GaussRules& ru
     };
     return interruptible_for(blocks_of(polygons.count), kPortion, threads, pending, run, 4);
 }
-
-// phi(x) = sum_k metric_k (x_k - site_k)^2 - constant on each cell.
-struct CellPotential {
-    const double *metric, *sites, *constants;
-
-    Point gradient(std::size_t i, Point x) const {
-        return {2 * metric[0] * (x.x - sites[2 * i]), 2 * metric[1] * (x.y - sites[2 * i + 1])};
-    }
-    double operator()(std::size_t i, Point x) const {
-        const Point gap{x.x - sites[2 * i], x.y - sites[2 * i + 1]};
-        return metric[0] * gap.x * gap.x + metric[1] * gap.y * gap.y - constants[i];
-    }
-};
 
 // Derivatives of the integral of phi against one component with respect to its mass, its mean and
 // the entries xx, xy, yy of its covariance (a change of xy is one of both off-diagonal entries).
@@ -262,9 +237,8 @@ public:
         const Triangular& a = component.factor;
         const Triangular& w = component.whitening;
         const double mass = component.mass;
-        const double gx = potential_.metric[0], gy = potential_.metric[1];
-        const Point gap{component.mean.x - potential_.sites[2 * i],
-                        component.mean.y - potential_.sites[2 * i + 1]};
+        const double gx = potential_.metric.x, gy = potential_.metric.y;
+        const Point gap = component.mean - potential_.site(i);
         // Integrals of x - mean, and of its products with itself and with z.
         const Point first = a * m.first;
         const Point x_z{a.xx * m.xx, a.xx * m.xy};                                 // x.x z
@@ -312,7 +286,7 @@ private:
 // interrupted.
 inline std::vector<ComponentDerivatives> pull_back(const GaussianMixture& mixture,
                                                    const GaussRules& rules,
-                                                   const Polygons& polygons,
+                                                   const ConvexPolygons& polygons,
                                                    const CellPotential& potential, bool has_border,
                                                    int threads, int (*pending)()) {
     constexpr std::size_t kMostParts = 64;

@@ -8,29 +8,17 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
-cdef extern from "geometry.hpp" namespace "sdot" nogil:
-    cdef struct Point:
-        double x
-        double y
-
-    cdef struct WeightedSites:
-        size_t count
-        const double* positions
-        const double* weights
-        const double* low_weights
-
-cdef extern from "gauss_rules.hpp" namespace "sdot" nogil:
-    cdef struct GaussRules:
-        const double* nodes
-        const double* weights
-
-cdef extern from "diagram_edges.hpp" namespace "sdot" nogil:
-    cdef struct DiagramEdges:
-        WeightedSites sites
-        size_t count
-        const double* vertices
-        const int32_t* edge_sites
-        const int32_t* edge_vertices
+from cgal_wrap.diagrams cimport (
+    CellPotential,
+    ConvexPolygons,
+    DiagramEdges,
+    GaussRules,
+    Point,
+    cell_potential,
+    convex_polygons,
+    diagram_edges,
+    weighted_sites,
+)
 
 cdef extern from "gaussian_mixture.hpp" namespace "sdot" nogil:
     cdef struct Triangular:
@@ -53,16 +41,6 @@ cdef extern from "gaussian_edges.hpp" namespace "sdot" nogil:
         const vector[Point]&, int, int (*)() noexcept, double*, double*) except +
 
 cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
-    cdef struct Polygons:
-        size_t count
-        const double* points
-        const int64_t* offsets
-
-    cdef struct CellPotential:
-        const double* metric
-        const double* sites
-        const double* constants
-
     cdef struct ComponentDerivatives:
         double mass
         Point mean
@@ -71,13 +49,13 @@ cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
         double yy
 
     bint c_polygon_masses "sdot::polygon_masses"(
-        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, int (*)() noexcept,
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
         double*) except +
     bint c_polygon_moments "sdot::polygon_moments"(
-        const vector[Gaussian]&, const GaussRules&, const Polygons&, int, int (*)() noexcept,
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
         double*, double*, double*) except +
     vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
-        const vector[Gaussian]&, const GaussRules&, const Polygons&, const CellPotential&,
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
         cpp_bool, int, int (*)() noexcept) except +
 
 cdef extern from "Python.h":
@@ -90,7 +68,6 @@ cdef int pending_signal() noexcept with gil:
 
 cdef int check_finished(bint finished) except -1:
     return 0 if finished else -1  # the signal's handler has set the exception
-
 
 
 # The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
@@ -128,7 +105,7 @@ cdef class MixtureKernel:
 
     def polygon_masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,) of convex polygons."""
-        cdef Polygons polygons = polygons_of(points, offsets)
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         masses = np.empty(polygons.count)
         cdef double[::1] view = masses
         cdef bint finished = True
@@ -158,13 +135,8 @@ cdef class MixtureKernel:
         The masses are those on the whole plane, for which the density has to be zero outside of
         the polygon; None unless ``on_the_plane``.
         """
-        cdef DiagramEdges diagram
-        diagram.sites = WeightedSites(
-            positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
-        diagram.count = edge_sites.shape[0]
-        diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
-        diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
-        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.count else NULL
+        cdef DiagramEdges diagram = diagram_edges(
+            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
         cdef vector[Point] corners
         cdef Py_ssize_t k
         for k in range(domain.shape[0]):
@@ -187,7 +159,7 @@ cdef class MixtureKernel:
     ):
         """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
         xx, xy, yy (n, 3) over convex polygons."""
-        cdef Polygons polygons = polygons_of(points, offsets)
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         masses = np.empty(polygons.count)
         centroids = np.empty((polygons.count, 2))
         second_moments = np.empty((polygons.count, 3))
@@ -218,10 +190,8 @@ cdef class MixtureKernel:
 
         ``has_border``: whether the polygons do not fill the plane.
         """
-        cdef Polygons polygons = polygons_of(points, offsets)
-        cdef CellPotential potential
-        potential.metric, potential.sites = &metric[0], &sites[0, 0]
-        potential.constants = &constants[0]
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        cdef CellPotential potential = cell_potential(metric, sites, constants)
         cdef vector[ComponentDerivatives] found
         with nogil:
             found = c_pull_back(
@@ -230,11 +200,3 @@ cdef class MixtureKernel:
         check_finished(found.size() > 0)
         result = np.array([(d.mass, d.mean.x, d.mean.y, d.xx, d.xy, d.yy) for d in found])
         return result[:, 0], result[:, 1:3], result[:, 3:]
-
-
-cdef Polygons polygons_of(const double[:, ::1] points, const int64_t[::1] offsets) except *:
-    cdef Polygons polygons
-    polygons.count = offsets.shape[0] - 1
-    polygons.points = &points[0, 0] if points.shape[0] else NULL
-    polygons.offsets = &offsets[0]
-    return polygons

@@ -7,12 +7,18 @@ from libcpp cimport bool as cpp_bool
 
 import numpy as np
 
-cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
-    cdef struct GaussRule:
-        int count
-        const double* nodes
-        const double* weights
+from cgal_wrap.diagrams cimport (
+    CellPotential,
+    ConvexPolygons,
+    DiagramEdges,
+    GaussRule,
+    cell_potential,
+    convex_polygons,
+    diagram_edges,
+    weighted_sites,
+)
 
+cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
     cdef struct GridAxis:
         int pixels
         const double* lines
@@ -26,25 +32,7 @@ cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
         const double* row_prefix
         const double* row_totals
 
-cdef extern from "geometry.hpp" namespace "sdot" nogil:
-    cdef struct Point:
-        double x
-        double y
-
-    cdef struct WeightedSites:
-        size_t count
-        const double* positions
-        const double* weights
-        const double* low_weights
-
 cdef extern from "polynomial_grid_edges.hpp" namespace "sdot" nogil:
-    cdef struct DiagramEdges:
-        WeightedSites sites
-        size_t count
-        const double* vertices
-        const int32_t* edge_sites
-        const int32_t* edge_vertices
-
     void c_masses_and_edge_weights "sdot::masses_and_edge_weights"(
         const DiagramEdges&, const uint8_t*, const PolynomialGrid&, const GaussRule&, int,
         double*, double*) except +
@@ -55,18 +43,8 @@ cdef extern from "polynomial_grid_moments.hpp" namespace "sdot" nogil:
         double*, double*, double*) except +
 
 cdef extern from "polynomial_grid_pull_back.hpp" namespace "sdot" nogil:
-    cdef struct CellPotentials:
-        Point metric
-        const double* sites
-        const double* constants
-
-    cdef struct CellPolygons:
-        size_t count
-        const Point* points
-        const int64_t* offsets
-
     void c_grid_pull_back "sdot::grid_pull_back"(
-        const PolynomialGrid&, const GaussRule&, const CellPolygons&, const CellPotentials&, int,
+        const PolynomialGrid&, const GaussRule&, const ConvexPolygons&, const CellPotential&, int,
         double*) except +
 
 
@@ -134,13 +112,8 @@ cdef class GridKernel:
     ):
         """Masses of the cells (n,), and the integral of the density along each edge
         divided by twice the distance of its two sites (e,)."""
-        cdef DiagramEdges diagram
-        diagram.sites = WeightedSites(
-            positions.shape[0], &positions[0, 0], &weights[0], &low_weights[0])
-        diagram.count = edge_sites.shape[0]
-        diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
-        diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
-        diagram.edge_vertices = &edge_vertices[0, 0] if diagram.count else NULL
+        cdef DiagramEdges diagram = diagram_edges(
+            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
         masses = np.empty(diagram.sites.count)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] masses_view = masses
@@ -198,17 +171,13 @@ def pull_back(
     cdef double[::1] nodes_view = nodes
     cdef double[::1] weights_view = weights
     cdef GaussRule rule = GaussRule(terms + 1, &nodes_view[0], &weights_view[0])
-    cdef CellPolygons polygons
-    polygons.count = offsets.shape[0] - 1
-    polygons.points = <const Point*> &points[0, 0] if points.shape[0] else NULL
-    polygons.offsets = &offsets[0]
-    cdef CellPotentials potentials = CellPotentials(
-        Point(metric[0], metric[1]), &sites[0, 0], &constants[0])
+    cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+    cdef CellPotential potential = cell_potential(metric, sites, constants)
     result = np.empty((grid.x.pixels, grid.y.pixels, terms, terms))
     cdef double[:, :, :, ::1] result_view = result
     with nogil:
         c_grid_pull_back(
-            grid, rule, polygons, potentials, threads, &result_view[0, 0, 0, 0])
+            grid, rule, polygons, potential, threads, &result_view[0, 0, 0, 0])
     return result
 
 

@@ -12,30 +12,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "cell_potential.hpp"
+#include "convex_polygons.hpp"
 #include "geometry.hpp"
 #include "parallel.hpp"
 #include "polynomial_grid.hpp"
 #include "polynomial_grid_moments.hpp"
 
 namespace sdot {
-
-// On the cell of site i: metric.x (u.x - site.x)^2 + metric.y (u.y - site.y)^2 - constants[i].
-struct CellPotentials {
-    Point metric;
-    const double *sites, *constants;
-};
-
-// Convex polygons, counter-clockwise: `offsets` (count + 1) into the corners.
-struct CellPolygons {
-    std::size_t count;
-    const Point* points;
-    const std::int64_t* offsets;
-
-    const Point* begin(std::size_t i) const { return points + offsets[i]; }
-    std::size_t corners(std::size_t i) const {
-        return static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
-    }
-};
 
 // A sum and what it lost (Knuth's two-sum).
 struct CompensatedSum {
@@ -53,7 +37,7 @@ struct CompensatedSum {
 template <int Terms>
 class PotentialSums {
 public:
-    PotentialSums(const PolynomialGrid& grid, const GaussRule& rule, const CellPotentials& potentials)
+    PotentialSums(const PolynomialGrid& grid, const GaussRule& rule, const CellPotential& potentials)
         : grid_(grid), rule_(rule), potentials_(potentials),
           n_(Terms > 0 ? Terms : grid.terms), along_x_(n_), along_y_(n_),
           piece_(static_cast<std::size_t>(n_) * n_),
@@ -146,7 +130,7 @@ private:
 
     const PolynomialGrid& grid_;
     const GaussRule& rule_;
-    const CellPotentials& potentials_;
+    const CellPotential& potentials_;
     const int n_;
     Point site_{0, 0};
     double constant_ = 0;
@@ -160,10 +144,10 @@ private:
 struct CellsOfRows {
     std::vector<std::size_t> offsets, cells;
 
-    CellsOfRows(const GridAxis& rows, const CellPolygons& polygons) : offsets(rows.pixels + 1, 0) {
+    CellsOfRows(const GridAxis& rows, const ConvexPolygons& polygons) : offsets(rows.pixels + 1, 0) {
         std::vector<int> first(polygons.count), last(polygons.count);
         for (std::size_t i = 0; i < polygons.count; ++i) {
-            find_rows(rows, polygons.begin(i), polygons.corners(i), first[i], last[i]);
+            find_rows(rows, polygons.corners(i), polygons.size(i), first[i], last[i]);
             for (int iy = first[i]; iy <= last[i]; ++iy) ++offsets[iy + 1];
         }
         for (int iy = 0; iy < rows.pixels; ++iy) offsets[iy + 1] += offsets[iy];
@@ -192,7 +176,7 @@ private:
 // The rule must be exact for degree 2 terms + 1, as that of the moments. `grid` needs no values.
 template <int Terms>
 void grid_pull_back_with(const PolynomialGrid& grid, const GaussRule& rule,
-                         const CellPolygons& polygons, const CellPotentials& potentials,
+                         const ConvexPolygons& polygons, const CellPotential& potentials,
                          int threads, double* result) {
     const CellsOfRows rows(grid.y, polygons);
     const std::size_t count = static_cast<std::size_t>(grid.y.pixels);
@@ -204,7 +188,7 @@ void grid_pull_back_with(const PolynomialGrid& grid, const GaussRule& rule,
             for (std::size_t k = rows.offsets[row]; k < rows.offsets[row + 1]; ++k) {
                 const std::size_t cell = rows.cells[k];
                 sums.start_cell(cell);
-                pieces.run_in_row(polygons.begin(cell), polygons.corners(cell), iy);
+                pieces.run_in_row(polygons.corners(cell), polygons.size(cell), iy);
             }
             sums.take_row(iy, result);
         }
@@ -212,7 +196,7 @@ void grid_pull_back_with(const PolynomialGrid& grid, const GaussRule& rule,
 }
 
 inline void grid_pull_back(const PolynomialGrid& grid, const GaussRule& rule,
-                           const CellPolygons& polygons, const CellPotentials& potentials,
+                           const ConvexPolygons& polygons, const CellPotential& potentials,
                            int threads, double* result) {
     const auto run = [&](auto with_terms) {
         with_terms(grid, rule, polygons, potentials, threads, result);

@@ -10,12 +10,7 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
-cdef extern from "geometry.hpp" namespace "sdot" nogil:
-    cdef struct WeightedSites:
-        size_t count
-        const double* positions
-        const double* weights
-        const double* low_weights
+from cgal_wrap.diagrams cimport WeightedSites, weighted_sites
 
 cdef extern from "triangulation_faces.hpp" namespace "sdot" nogil:
     cdef cppclass TriangulationFaces:
@@ -106,7 +101,7 @@ cdef class Triangulator:
         and to the right of each edge; ``edge_vertices`` (e, 2), where it starts and ends, -1 at
         infinity; and ``hidden`` (h,), the sites without a cell.
         """
-        cdef WeightedSites sites = self.weighted_sites(weights, low_weights)
+        cdef WeightedSites sites = weighted_sites(self.positions, weights, low_weights)
         self.rebuild(sites)
         return flat_arrays(self.faces, sites, threads)
 
@@ -117,18 +112,10 @@ cdef class Triangulator:
 
         They never do if a site has to be hidden.
         """
-        cdef WeightedSites sites = self.weighted_sites(weights, low_weights)
+        cdef WeightedSites sites = weighted_sites(self.positions, weights, low_weights)
         if not self.is_complete or not self.repaired(sites, threads):
             return None
         return flat_arrays(self.faces, sites, threads)
-
-    cdef WeightedSites weighted_sites(
-        self, const double[::1] weights, const double[::1] low_weights
-    ) except *:
-        cdef size_t count = self.positions.shape[0]
-        if not (weights.shape[0] == low_weights.shape[0] == <Py_ssize_t>count):
-            raise ValueError("positions, weights and low_weights must have the same length")
-        return WeightedSites(count, &self.positions[0, 0], &weights[0], &low_weights[0])
 
     cdef bint repaired(self, const WeightedSites& sites, int threads) except -1:
         cdef bint regular

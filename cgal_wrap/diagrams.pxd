@@ -1,0 +1,89 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The C++ structures that several extension modules share, and how they are made of arrays."""
+
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from "geometry.hpp" namespace "sdot" nogil:
+    cdef struct Point:
+        double x
+        double y
+
+    cdef struct WeightedSites:
+        size_t count
+        const double* positions
+        const double* weights
+        const double* low_weights
+
+cdef extern from "diagram_edges.hpp" namespace "sdot" nogil:
+    cdef struct DiagramEdges:
+        WeightedSites sites
+        size_t count
+        const double* vertices
+        const int32_t* edge_sites
+        const int32_t* edge_vertices
+
+cdef extern from "convex_polygons.hpp" namespace "sdot" nogil:
+    cdef struct ConvexPolygons:
+        size_t count
+        const Point* points
+        const int64_t* offsets
+
+cdef extern from "cell_potential.hpp" namespace "sdot" nogil:
+    cdef struct CellPotential:
+        Point metric
+        const double* sites
+        const double* constants
+
+cdef extern from "gauss_rules.hpp" namespace "sdot" nogil:
+    cdef struct GaussRule:
+        int count
+        const double* nodes
+        const double* weights
+
+    cdef struct GaussRules:
+        const double* nodes
+        const double* weights
+
+
+cdef inline WeightedSites weighted_sites(
+    const double[:, ::1] positions, const double[::1] weights, const double[::1] low_weights
+) except *:
+    cdef size_t count = positions.shape[0]
+    if not (weights.shape[0] == low_weights.shape[0] == <Py_ssize_t>count and count > 0):
+        raise ValueError("positions, weights and low_weights must have the same length, at least 1")
+    return WeightedSites(count, &positions[0, 0], &weights[0], &low_weights[0])
+
+
+cdef inline DiagramEdges diagram_edges(
+    const WeightedSites& sites,
+    const double[:, ::1] vertices,
+    const int32_t[:, ::1] edge_sites,
+    const int32_t[:, ::1] edge_vertices,
+) noexcept:
+    cdef DiagramEdges diagram
+    diagram.sites = sites
+    diagram.count = edge_sites.shape[0]
+    diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
+    diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
+    diagram.edge_vertices = &edge_vertices[0, 0] if diagram.count else NULL
+    return diagram
+
+
+cdef inline ConvexPolygons convex_polygons(
+    const double[:, ::1] points, const int64_t[::1] offsets
+) noexcept:
+    cdef ConvexPolygons polygons
+    polygons.count = offsets.shape[0] - 1
+    polygons.points = <const Point*> &points[0, 0] if points.shape[0] else NULL
+    polygons.offsets = &offsets[0]
+    return polygons
+
+
+cdef inline CellPotential cell_potential(
+    const double[::1] metric, const double[:, ::1] sites, const double[::1] constants
+) noexcept:
+    cdef CellPotential potential
+    potential.metric = Point(metric[0], metric[1])
+    potential.sites = &sites[0, 0]
+    potential.constants = &constants[0]
+    return potential
