@@ -21,7 +21,7 @@ import sdot.solver.solve
 from sdot import OtPlan, SumOfDiracs, optimal_transport_plan
 from sdot.distributions.density import Density
 from sdot.distributions.grid_kernel import GridDensityKernel
-from sdot.distributions.sum_of_gaussians import MixtureDensityKernel
+from sdot.distributions.mixture_kernel import MixtureDensityKernel
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
 
 TOL = 1e-6

@@ -9,9 +9,9 @@ from sdot.cgal_wrap.gaussian_mixture_integrals import MixtureKernel
 from support.gaussian import gaussian_moments
 from support.problems import random_sites
 
-from sdot import PowerDiagram, driver
+from sdot import PowerDiagram, SumOfGaussians, driver
 from sdot.distributions.density import Frame
-from sdot.distributions.sum_of_gaussians import SumOfGaussians, cholesky_factors
+from sdot.distributions.mixture_kernel import cholesky_factors
 from sdot.power_diagram import DiagramArrays
 
 Array = np.ndarray

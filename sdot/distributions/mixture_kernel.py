@@ -1,0 +1,122 @@
+"""Integrals of a Gaussian mixture in the coordinates of a frame."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from sdot.cgal_wrap.gaussian_mixture_integrals import MixtureKernel
+from sdot.distributions.density import CellMoments, CellPotential
+from sdot.driver import driver
+from sdot.power_diagram import DiagramArrays
+from sdot.validation import FloatArray, freeze
+
+__all__ = ["UNDERFLOW", "MixtureDensityKernel", "cholesky_factors"]
+
+# Beyond so many standard deviations the density is zero in doubles.
+UNDERFLOW = 39.0
+# A smoothing by less than so many of its least standard deviation changes a mixture too little.
+_NARROW = 0.3
+
+
+class MixtureDensityKernel:
+    """Integrals of a Gaussian mixture over power cells (see `DensityKernel`)."""
+
+    def __init__(
+        self,
+        masses: FloatArray,
+        means: FloatArray,
+        factors: FloatArray,
+        domain: FloatArray,
+        *,
+        is_cut: bool,
+        box: FloatArray,
+    ) -> None:
+        self._kernel = MixtureKernel(masses, means, factors)
+        self._masses, self._means, self._factors = masses, means, factors
+        self._last_moments: tuple[weakref.ref[DiagramArrays], CellMoments] | None = None
+        self._domain = np.ascontiguousarray(domain)
+        self._is_cut = is_cut
+        self._box = box
+
+    @property
+    def box(self) -> FloatArray:
+        """``[[x_min, y_min], [x_max, y_max]]``."""
+        return self._box
+
+    def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
+        """Cell masses, and edge integrals over twice the sites' distance."""
+        masses, edge_weights = self._kernel.masses_and_edge_weights(
+            diagram.positions,
+            diagram.weights,
+            diagram.low_weights,
+            diagram.vertices,
+            diagram.edge_sites,
+            diagram.edge_vertices,
+            diagram.is_hidden,
+            self._domain,
+            not self._is_cut,
+            driver.threads,
+        )
+        if masses is None:
+            polygons = diagram.polygons(self._domain)
+            masses = self._kernel.polygon_masses(*polygons, driver.threads)
+        return masses, edge_weights
+
+    def moments(self, diagram: DiagramArrays) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell."""
+        last = self._last_moments  # the gradient asks again for those of the solution
+        if last is not None and last[0]() is diagram:
+            return last[1]
+        polygons = diagram.polygons(self._domain)
+        moments = CellMoments(*self._kernel.polygon_moments(*polygons, driver.threads))
+        for array in moments:
+            freeze(array)
+        self._last_moments = weakref.ref(diagram), moments
+        return moments
+
+    def coarsened(self, box: FloatArray, count: int) -> FloatArray:
+        """Masses of the boxes of a uniform grid."""
+        lines = [np.linspace(box[0, k], box[1, k], count + 1) for k in range(2)]
+        x, y = np.meshgrid(*lines, indexing="ij")
+        corners = np.stack([x, y], axis=-1)
+        polygons = np.stack(
+            [corners[:-1, :-1], corners[1:, :-1], corners[1:, 1:], corners[:-1, 1:]], axis=2
+        )
+        masses = self._kernel.polygon_masses(
+            polygons.reshape(-1, 2), 4 * np.arange(count**2 + 1), driver.threads
+        )
+        return np.asarray(masses.reshape(count, count))
+
+    def smoothed(self, deviation: float) -> MixtureDensityKernel | None:
+        """The convolution with a Gaussian: every variance grows; None if that changes little."""
+        if self._is_cut or deviation < _NARROW * self._factors[:, [0, 2]].min():
+            return None
+        xx, yx, yy = self._factors.T
+        grown = deviation**2
+        covariances = np.array([[xx * xx + grown, xx * yx], [xx * yx, yx * yx + yy * yy + grown]])
+        factors = cholesky_factors(covariances.transpose(2, 0, 1))
+        reach = UNDERFLOW * deviation
+        corners = self._domain + reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        return MixtureDensityKernel(
+            self._masses, self._means, factors, corners, is_cut=False, box=self._box
+        )
+
+    def pull_back(
+        self, diagram: DiagramArrays, potential: CellPotential, has_border: bool
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Derivatives with respect to masses, means, and xx, xy, yy of the covariances."""
+        polygons = diagram.polygons(self._domain)
+        return self._kernel.pull_back(  # type: ignore[no-any-return]
+            *polygons, *potential, has_border, driver.threads
+        )
+
+
+def cholesky_factors(covariances: FloatArray) -> FloatArray:
+    """Return the entries xx, yx, yy (k, 3) of lower triangular factors of matrices (k, 2, 2)."""
+    xx = np.sqrt(covariances[:, 0, 0])
+    yx = covariances[:, 1, 0] / xx
+    # The Schur complement from the determinant, which loses the least digits.
+    determinant = covariances[:, 0, 0] * covariances[:, 1, 1] - covariances[:, 1, 0] ** 2
+    return np.ascontiguousarray(np.stack([xx, yx, np.sqrt(determinant) / xx], axis=1))
