@@ -60,7 +60,9 @@ class SumOfGaussians(Density):
     -----
     `sdot.distance` is differentiable in ``means``, ``covs`` (for matrices the gradient is
     symmetric) and ``weights``. Integrals over cells are exact to rounding; a solve costs
-    O(n) per component that is near, and components far from a cell cost nothing there.
+    O(n) per component that is near, and components far from a cell cost nothing there. Parts of
+    a mixture that lie more than some thousand standard deviations apart take many steps, and with
+    thousands of sites they can end in a `ConvergenceError`.
 
     Examples
     --------
