@@ -240,12 +240,18 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
         if start.smallest_share >= smallest:
             return start, diagrams
     coarse = _bins(len(problem.sites))
-    for bins in (coarse, 2 * coarse):
+    best, enough = problem.evaluate(entropic_weights(problem, coarse)), _FINE_START
+    diagrams += 1
+    # Finer grids follow the density better, but sites in its tail can fare worse with them.
+    for bins in (2 * coarse, coarse // 2):
+        if best.smallest_share >= enough:
+            break
         start = problem.evaluate(entropic_weights(problem, bins))
         diagrams += 1
-        if start.smallest_share >= _FINE_START:
-            break
-    return start, diagrams
+        enough = _SOUND_START
+        if start.smallest_share > best.smallest_share:
+            best = start
+    return best, diagrams
 
 
 def _finer_starts(problem: TransportProblem) -> Iterator[Evaluation]:
