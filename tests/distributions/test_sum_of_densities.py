@@ -132,7 +132,7 @@ def _parts(seed: int) -> tuple[Any, tuple[np.ndarray, np.ndarray], np.ndarray]:
     return density, (values, rng.uniform(0.5, 2, len(other[1]))), rng.random((4, 2))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(20))
 def test_gradcheck_in_torch(seed: int) -> None:
     torch = pytest.importorskip("torch")
     density, arrays, sites = _parts(seed)
@@ -145,7 +145,7 @@ def test_gradcheck_in_torch(seed: int) -> None:
     assert torch.autograd.gradcheck(cost, inputs, eps=1e-5, atol=1e-8, rtol=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(20))
 def test_check_grads_in_jax(seed: int) -> None:
     jax = pytest.importorskip("jax")
     check_grads = pytest.importorskip("jax.test_util").check_grads
