@@ -170,27 +170,47 @@ struct Graph {
     }
 };
 
-// Each node is joined to the free neighbour with the heaviest edge, if there is one.
-// Returns the number of groups and fills group_of.
-inline std::int32_t match_pairs(const Graph& graph, std::vector<std::int32_t>& group_of) {
-    group_of.assign(graph.size(), -1);
-    std::int32_t groups = 0;
+// Edges are weak that are lighter by these factors than the heaviest one of a node, and than
+// those inside of it.
+constexpr double kWeakEdge = 0.1;
+constexpr double kWeakAgainstTies = 0.01;
+
+// Nodes joined in pairs, some alone.
+struct Pairs {
+    std::int32_t count = 0;
+    std::vector<std::int32_t> pair_of;  // of each node
+    Vector ties;                        // the heaviest edge inside of each pair, or of its nodes
+};
+
+// Each node is joined to the free neighbour with the heaviest edge, if there is one. The edges
+// inside of the nodes, ties, are those of pairs that they are made of.
+inline Pairs match_pairs(const Graph& graph, const Vector& ties) {
+    Pairs result;
+    result.pair_of.assign(graph.size(), -1);
     for (std::int32_t i = 0; i < graph.size(); ++i) {
-        if (group_of[i] >= 0) continue;
+        if (result.pair_of[i] >= 0) continue;
         std::int32_t best = -1;
         double heaviest = 0, heaviest_free = 0;
         for (std::int32_t k = graph.offsets[i]; k < graph.offsets[i + 1]; ++k) {
             heaviest = std::max(heaviest, graph.weights[k]);
-            if (group_of[graph.neighbors[k]] < 0 && graph.weights[k] > heaviest_free) {
+            if (result.pair_of[graph.neighbors[k]] < 0 && graph.weights[k] > heaviest_free) {
                 heaviest_free = graph.weights[k];
                 best = graph.neighbors[k];
             }
         }
-        // A weak edge makes a bad pair: the node would rather be alone.
-        if (best >= 0 && heaviest_free >= 0.1 * heaviest) group_of[best] = groups;
-        group_of[i] = groups++;
+        double tie = ties[i];
+        // A weak edge makes a bad pair: the node would rather be alone. One that is weaker by far
+        // than those inside of the nodes leaves them to move against each other as rigid bodies,
+        // which neither Gauss-Seidel nor the coarse graph could do.
+        if (best >= 0 && heaviest_free >= kWeakEdge * heaviest &&
+            heaviest_free >= kWeakAgainstTies * std::max(tie, ties[best])) {
+            result.pair_of[best] = result.count;
+            tie = std::max({tie, ties[best], heaviest_free});
+        }
+        result.pair_of[i] = result.count++;
+        result.ties.push_back(tie);
     }
-    return groups;
+    return result;
 }
 
 // The members of each group g: starts[g] <= m < starts[g + 1].
@@ -310,15 +330,15 @@ public:
         levels_.emplace_back(std::move(graph));
         while (levels_.back().graph.size() > kDirectSize) {
             Level& fine = levels_.back();
-            std::vector<std::int32_t> first, second;
-            const std::int32_t pairs = match_pairs(fine.graph, first);
-            const Graph paired = contract(fine.graph, first, pairs);
-            const std::int32_t groups = match_pairs(paired, second);
-            if (groups > 0.9 * fine.graph.size()) break;  // isolated nodes: no coarser graph
-            fine.group_of.resize(first.size());
-            for (std::size_t i = 0; i < first.size(); ++i) fine.group_of[i] = second[first[i]];
-            fine.groups = Groups(fine.group_of, groups);
-            levels_.emplace_back(contract(paired, second, groups));
+            const Pairs first = match_pairs(fine.graph, Vector(fine.graph.size(), 0.0));
+            const Graph paired = contract(fine.graph, first.pair_of, first.count);
+            const Pairs second = match_pairs(paired, first.ties);
+            if (second.count > 0.9 * fine.graph.size()) break;  // isolated nodes: no coarser graph
+            fine.group_of.resize(fine.graph.size());
+            for (std::size_t i = 0; i < fine.group_of.size(); ++i)
+                fine.group_of[i] = second.pair_of[first.pair_of[i]];
+            fine.groups = Groups(fine.group_of, second.count);
+            levels_.emplace_back(contract(paired, second.pair_of, second.count));
         }
         if (levels_.back().graph.size() <= kLargestDirectSize)
             direct_ = std::make_unique<DenseLaplacian>(levels_.back().graph);
@@ -461,6 +481,8 @@ private:
     Vector sizes_;
 };
 
+constexpr int kPatience = 10;  // steps without a smaller residual
+
 struct LinearSolveReport {
     int iterations;
     double relative_residual;
@@ -469,6 +491,9 @@ struct LinearSolveReport {
 
 // Flexible conjugate gradients on L x = b, in the space of vectors with mean zero on every
 // connected part: there L is regular, and rounding in b cannot make the iteration diverge.
+//
+// Edges much heavier than others magnify the rounding of x, past which the residual only grows:
+// where it has not shrunk for some steps the iteration ends with the best x that there was.
 inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const double* right_side,
                                                double tolerance, int max_iterations,
                                                int (*pending)(), double* solution) {
@@ -480,9 +505,11 @@ inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const doubl
     Vector residual(right_side, right_side + n), x(n, 0.0), z(n), direction(n, 0.0), image(n, 0.0);
     constants.remove_means(residual);
     const double start = std::sqrt(inner(residual, residual, threads));
-    double norm = start, curvature = 0;
-    int iteration = 0;
-    while (norm > tolerance * start && iteration < max_iterations) {
+    Vector best = x;
+    double norm = start, least = start, curvature = 0;
+    int iteration = 0, best_iteration = 0;
+    while (norm > tolerance * start && iteration < max_iterations &&
+           iteration - best_iteration < kPatience) {
         if (interrupted()) return {iteration, 1.0, true};
         multigrid.precondition(residual, z);
         const double beta = iteration == 0 ? 0.0 : -inner(z, image, threads) / curvature;
@@ -495,10 +522,15 @@ inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const doubl
         add_scaled(residual, -alpha, image, threads);
         norm = std::sqrt(inner(residual, residual, threads));
         ++iteration;
+        if (norm < least) {
+            least = norm;
+            best_iteration = iteration;
+            best = x;
+        }
     }
-    constants.remove_means(x);  // a large constant would cost the weights digits
-    std::copy(x.begin(), x.end(), solution);
-    return {iteration, start > 0 ? norm / start : 0.0, false};
+    constants.remove_means(best);  // a large constant would cost the weights digits
+    std::copy(best.begin(), best.end(), solution);
+    return {iteration, start > 0 ? least / start : 0.0, false};
 }
 
 }  // namespace sdot

@@ -96,8 +96,7 @@ cdef class Triangulator:
     ):
         """Vertices, edges and hidden sites of the power diagram, from scratch.
 
-        The weights are ``weights + low_weights``, of which the low parts, below an ulp, move
-        vertices only. Returns ``vertices`` (v, 2); ``edge_sites`` (e, 2), the sites to the left
+        The weights are ``weights + low_weights``. Returns ``vertices`` (v, 2); ``edge_sites`` (e, 2), the sites to the left
         and to the right of each edge; ``edge_vertices`` (e, 2), where it starts and ends, -1 at
         infinity; and ``hidden`` (h,), the sites without a cell.
         """

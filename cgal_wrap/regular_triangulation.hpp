@@ -1,9 +1,7 @@
 // Weighted sites -> CGAL regular triangulation, and its exact predicates.
-// But for polygon_triangulation.hpp the only file that includes CGAL.
+// But for power_test.hpp and polygon_triangulation.hpp the only file that includes CGAL.
 #pragma once
 
-#include <CGAL/Exact_predicates_inexact_constructions_kernel.h>
-#include <CGAL/Exact_rational.h>
 #include <CGAL/Regular_triangulation_2.h>
 #include <CGAL/Spatial_sort_traits_adapter_2.h>
 #include <CGAL/Triangulation_face_base_with_info_2.h>
@@ -17,12 +15,10 @@
 #include <vector>
 
 #include "geometry.hpp"
+#include "power_test.hpp"
 #include "triangulation_faces.hpp"
 
 namespace sdot {
-
-using Kernel = CGAL::Exact_predicates_inexact_constructions_kernel;
-using Exact = CGAL::Exact_rational;
 
 // Writes the permutation that visits the positions along a Hilbert curve.
 inline void hilbert_order(const double* positions, std::size_t count, std::int32_t* order) {
@@ -38,30 +34,30 @@ inline void hilbert_order(const double* positions, std::size_t count, std::int32
     std::copy(indices.begin(), indices.end(), order);
 }
 
-// Exact answers about weighted sites, of which the low parts of the weights are left out.
+inline WeightedSite weighted_site(const WeightedSites& sites, std::int32_t i) {
+    return {{sites.positions[2 * i], sites.positions[2 * i + 1]},
+            sites.weights[i],
+            sites.low_weights[i]};
+}
+
+// Exact answers about weighted sites.
 class SitePredicates {
 public:
     explicit SitePredicates(const WeightedSites& sites) : sites_(sites) {}
 
     bool counterclockwise(std::int32_t a, std::int32_t b, std::int32_t c) const {
-        return orientation_(bare(a), bare(b), bare(c)) == CGAL::LEFT_TURN;
+        return orientation_(site(a).point(), site(b).point(), site(c).point()) == CGAL::LEFT_TURN;
     }
     // Whether d, seen from the face (a, b, c), says that the face is not regular.
     bool conflicts(std::int32_t a, std::int32_t b, std::int32_t c, std::int32_t d) const {
-        return power_side_(weighted(a), weighted(b), weighted(c), weighted(d)) ==
-               CGAL::ON_POSITIVE_SIDE;
+        return PowerSide()(site(a), site(b), site(c), site(d)) == CGAL::ON_POSITIVE_SIDE;
     }
 
 private:
-    Kernel::Point_2 bare(std::int32_t i) const {
-        return {sites_.positions[2 * i], sites_.positions[2 * i + 1]};
-    }
-    Kernel::Weighted_point_2 weighted(std::int32_t i) const { return {bare(i), sites_.weights[i]}; }
+    WeightedSite site(std::int32_t i) const { return weighted_site(sites_, i); }
 
     WeightedSites sites_;
     Kernel::Orientation_2 orientation_ = Kernel().orientation_2_object();
-    Kernel::Power_side_of_oriented_power_circle_2 power_side_ =
-        Kernel().power_side_of_oriented_power_circle_2_object();
 };
 
 class RegularTriangulation {
@@ -72,10 +68,8 @@ public:
                 std::size_t end) {
         for (std::size_t rank = begin; rank < end; ++rank) {
             const std::int32_t site = order[rank];
-            const Kernel::Point_2 point(sites.positions[2 * site], sites.positions[2 * site + 1]);
             const std::size_t before = number_of_sites();
-            const auto vertex =
-                triangulation_.insert(Kernel::Weighted_point_2(point, sites.weights[site]), hint_);
+            const auto vertex = triangulation_.insert(weighted_site(sites, site), hint_);
             hint_ = vertex->face();
             if (number_of_sites() > before) {
                 vertex->info() = site;
@@ -103,11 +97,11 @@ public:
 
 private:
     using VertexBase = CGAL::Triangulation_vertex_base_with_info_2<
-        std::int32_t, Kernel, CGAL::Regular_triangulation_vertex_base_2<Kernel>>;
+        std::int32_t, PowerTestKernel, CGAL::Regular_triangulation_vertex_base_2<PowerTestKernel>>;
     using FaceBase = CGAL::Triangulation_face_base_with_info_2<
-        std::int32_t, Kernel, CGAL::Regular_triangulation_face_base_2<Kernel>>;
+        std::int32_t, PowerTestKernel, CGAL::Regular_triangulation_face_base_2<PowerTestKernel>>;
     using Triangulation =
-        CGAL::Regular_triangulation_2<Kernel,
+        CGAL::Regular_triangulation_2<PowerTestKernel,
                                       CGAL::Triangulation_data_structure_2<VertexBase, FaceBase>>;
 
     std::size_t number_of_sites() const {

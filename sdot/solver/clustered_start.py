@@ -18,7 +18,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
-from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.problem import Evaluation, TransportProblem, sum_of_two
 from sdot.validation import FloatArray
 
 __all__ = ["clustered_weights"]
@@ -30,8 +30,8 @@ _GAP = 50.0
 def clustered_weights(
     problem: TransportProblem,
     solve_merged: Callable[[TransportProblem], Evaluation],
-) -> FloatArray | None:
-    """Return weights (n,) for a start, or None if the sites have no clusters."""
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return weights (n,) for a start and their low parts, or None if the sites have no clusters."""
     cluster_of = _clusters(problem.builder.build(np.zeros(len(problem.sites))))
     if cluster_of is None:
         return None
@@ -42,18 +42,19 @@ def clustered_weights(
         return None
     spreads = np.sqrt(moments.second_moments[:, [0, 2]].min(axis=1) / moments.masses)
     offsets = problem.sites - merged.sites[cluster_of]
+    lengths = np.hypot(*offsets.T)
     radii = np.zeros(len(merged.sites))
-    np.maximum.at(radii, cluster_of, np.hypot(*offsets.T))
+    np.maximum.at(radii, cluster_of, lengths)
     shrink = np.divide(radii, spreads, out=np.zeros_like(radii), where=spreads > 0)[cluster_of]
-    centres = moments.centroids[cluster_of]
-    # In a cluster, with copies z = b + offset / k, the cells maximise x . z - |z|**2 / 2: times k
-    # and without what all its sites share, x . offset - b . offset - |offset|**2 / (2 k).
-    own = np.divide(
-        (offsets**2).sum(axis=1), 2 * shrink, out=np.zeros(len(offsets)), where=shrink > 0
-    )
-    heights = (centres * offsets).sum(axis=1) + own
-    potentials = (merged.sites**2).sum(axis=1) - solution.weights  # 2 psi of the cluster
-    return np.asarray((problem.sites**2).sum(axis=1) - potentials[cluster_of] - 2 * heights)
+    # In a cluster with the site y, weight w and centroid b the cells shall be those of copies
+    # z = b + offset / k of its sites. They maximise x . z - |z|**2 / 2: times k, and without what
+    # all its sites share, x . offset - b . offset - |offset|**2 / (2 k). Cells of weights maximise
+    # x . offset - y . offset - |offset|**2 / 2 + (weight - w) / 2.
+    moved = 2 * ((merged.sites - moments.centroids)[cluster_of] * offsets).sum(axis=1)
+    blown_up = np.divide(lengths**2, shrink, out=np.zeros_like(shrink), where=shrink > 0)
+    # Of almost coincident sites the weights differ by less than an ulp.
+    high, low = solution.weights, solution.diagram.low_weights
+    return sum_of_two(high[cluster_of], low[cluster_of] + (moved + lengths**2 - blown_up))
 
 
 def _clusters(voronoi: DiagramArrays) -> npt.NDArray[np.intp] | None:

@@ -88,7 +88,7 @@ def _through(  # noqa: PLR0917  (the arguments of every method, and its kernels)
     iterations = diagrams = 0
     if start is None:
         uniform_problem = replace(problem, kernel=_averaged_kernel(problem, 1))
-        diagram = problem.evaluate(_weights_for_uniform(uniform_problem)).diagram
+        diagram = problem.evaluate(*_weights_for_uniform(uniform_problem)).diagram
     else:
         diagram = start
 
@@ -128,17 +128,17 @@ def _through(  # noqa: PLR0917  (the arguments of every method, and its kernels)
         solve(_mixed(uniform, problem.kernel, 1 - left), max(1e-3, tol))
 
 
-def _weights_for_uniform(problem: TransportProblem) -> FloatArray:
+def _weights_for_uniform(problem: TransportProblem) -> tuple[FloatArray, FloatArray | None]:
     """Weights that leave no cell empty for a uniform density, cluster by cluster if need be."""
 
     def solve_merged(merged: TransportProblem) -> Evaluation:
-        start = merged.evaluate(_weights_for_uniform(merged))
+        start = merged.evaluate(*_weights_for_uniform(merged))
         return damped_newton(
             merged, start, _STAGE_TOLERANCE, _MERGED_ITERATIONS, lambda _: None
         ).evaluation
 
     weights = clustered_weights(problem, solve_merged)
-    return shrunk_sites_weights(problem) if weights is None else weights
+    return (shrunk_sites_weights(problem), None) if weights is None else weights
 
 
 def _smoothed_kernels(problem: TransportProblem) -> Iterator[DensityKernel]:

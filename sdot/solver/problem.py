@@ -26,7 +26,7 @@ from sdot.distributions.density import (
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
 from sdot.validation import FloatArray
 
-__all__ = ["Evaluation", "Normalisation", "TransportProblem", "normalise"]
+__all__ = ["Evaluation", "Normalisation", "TransportProblem", "normalise", "sum_of_two"]
 
 # Sites this many times larger, smaller or further away than the density are moved to it.
 _WELL_SCALED = 4.0
@@ -104,16 +104,18 @@ class TransportProblem:
         Without ``rebuild`` None is returned where the triangulation cannot be repaired, which
         is so whenever a site has lost its cell.
         """
-        weights, low_weights = evaluation.weights, evaluation.diagram.low_weights
-        step = step + low_weights
-        high = weights + step
-        # Knuth's two-sum: high + low is weights + step without error.
-        part = high - weights
-        low = (weights - (high - part)) + (step - part)
+        high, low = sum_of_two(evaluation.weights, evaluation.diagram.low_weights + step)
         diagram = self.builder.update(high, low)
         if diagram is not None:
             return self.integrate(diagram)
         return self.evaluate(high, low) if rebuild else None
+
+
+def sum_of_two(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``first + second`` rounded, and what the rounding took (Knuth's two-sum)."""
+    high = first + second
+    part = high - first
+    return high, (first - (high - part)) + (second - part)
 
 
 @dataclass(frozen=True, eq=False)

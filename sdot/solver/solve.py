@@ -222,7 +222,7 @@ def _clustered_start(problem: TransportProblem, options: Options) -> Evaluation 
     )
     if weights is None:
         return None
-    start = problem.evaluate(weights)
+    start = problem.evaluate(*weights)
     return start if start.masses.min() > 0 else None
 
 
