@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
+from sdot.distributions.density import CellMoments
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
 from sdot.solver.problem import Evaluation, TransportProblem, sum_of_two
 from sdot.validation import FloatArray
@@ -40,7 +41,7 @@ def clustered_weights(
     moments = problem.kernel.moments(solution.diagram)
     if not (moments.masses > 0).all():
         return None
-    spreads = np.sqrt(moments.second_moments[:, [0, 2]].min(axis=1) / moments.masses)
+    spreads = _least_deviations(moments)
     offsets = problem.sites - merged.sites[cluster_of]
     lengths = np.hypot(*offsets.T)
     radii = np.zeros(len(merged.sites))
@@ -55,6 +56,19 @@ def clustered_weights(
     # Of almost coincident sites the weights differ by less than an ulp.
     high, low = solution.weights, solution.diagram.low_weights
     return sum_of_two(high[cluster_of], low[cluster_of] + (moved + lengths**2 - blown_up))
+
+
+def _least_deviations(moments: CellMoments) -> FloatArray:
+    """Least standard deviation, over all directions, of the mass in each cell (n,).
+
+    A disc of this radius around the centroid is inside of the cell if that is convex with a
+    density of one: the copies of all its sites are.
+    """
+    xx, xy, yy = moments.second_moments.T
+    greatest = 0.5 * (xx + yy) + np.hypot(0.5 * (xx - yy), xy)
+    determinant = np.maximum(xx * yy - xy**2, 0.0)
+    least = np.divide(determinant, greatest, out=np.zeros_like(xx), where=greatest > 0)
+    return np.asarray(np.sqrt(least / moments.masses))
 
 
 def _clusters(voronoi: DiagramArrays) -> npt.NDArray[np.intp] | None:
