@@ -33,6 +33,11 @@ _SMALLEST_CELL = 0.1  # at the start of a stage, relative to the cell's target
 _NEGLIGIBLE_SHARE = 1e-2  # of the density before, in units of the smallest site mass
 _SMALLEST_SHARE = 1e-2  # in units of the mass that the tolerance leaves open
 _STAGE_TOLERANCE = 0.3
+_TIE = 0.1  # share of the uniform density in the others
+_LOOSENING = 0.1  # factor between successive such shares at least
+# Mass error to which stages are solved, relative to that share, and the least one.
+_BALANCE = 0.1
+_FINEST_BALANCE = 1e-9
 _NARROWING = 4.0  # factor between the deviations of successive smoothings
 _MERGED_ITERATIONS = 100
 
@@ -85,47 +90,87 @@ def _through(  # noqa: PLR0917  (the arguments of every method, and its kernels)
     max_iterations: int,
     report: Callable[[NewtonProgress], None],
 ) -> NewtonResult:
-    iterations = diagrams = 0
+    stages = _Stages(problem, start, max_iterations, report)
+    kernels = [*easier, problem.kernel]
+    tie = 0.0
     if start is None:
-        uniform_problem = replace(problem, kernel=_averaged_kernel(problem, 1))
-        diagram = problem.evaluate(*_weights_for_uniform(uniform_problem)).diagram
-    else:
-        diagram = start
+        stages.solve(kernels[0], _STAGE_TOLERANCE)
+        tie = _TIE
+    for before, after in itertools.pairwise(stages.tied(kernel, tie) for kernel in kernels):
+        stages.pass_over(before, after)
+    stages.loosen(tie)
+    return stages.finish(tol)
 
-    def solve(kernel: DensityKernel, tol: float) -> NewtonResult:
-        nonlocal iterations, diagrams, diagram
-        stage = replace(problem, kernel=kernel)
-        start = stage.integrate(diagram)
-        result = damped_newton(stage, start, tol, max_iterations - iterations, report)
-        iterations += result.iterations
-        diagrams += result.diagrams
-        diagram = result.evaluation.diagram
+
+class _Stages:
+    """The diagram that goes from one density to the next, and what it has cost."""
+
+    def __init__(
+        self,
+        problem: TransportProblem,
+        start: DiagramArrays | None,
+        max_iterations: int,
+        report: Callable[[NewtonProgress], None],
+    ) -> None:
+        self._problem, self._max_iterations, self._report = problem, max_iterations, report
+        self._uniform = _averaged_kernel(problem, 1)
+        self._iterations = self._diagrams = 0
+        if start is None:
+            uniform_problem = replace(problem, kernel=self._uniform)
+            start = problem.evaluate(*_weights_for_uniform(uniform_problem)).diagram
+        self._diagram = start
+
+    def solve(self, kernel: DensityKernel, tol: float) -> NewtonResult:
+        """Go on to the solution for one density."""
+        stage = replace(self._problem, kernel=kernel)
+        start = stage.integrate(self._diagram)
+        left = self._max_iterations - self._iterations
+        result = damped_newton(stage, start, tol, left, self._report)
+        self._iterations += result.iterations
+        self._diagrams += result.diagrams
+        self._diagram = result.evaluation.diagram
         return result
 
-    kernels = [*easier, problem.kernel]
-    if start is None:
-        solve(kernels[0], _STAGE_TOLERANCE)
-    for before, after in itertools.pairwise(kernels):
+    def tied(self, kernel: DensityKernel, share: float) -> DensityKernel:
+        """The density with a share of the uniform one."""
+        return _mixed(self._uniform, kernel, 1 - share) if share > 0 else kernel
+
+    def pass_over(self, before: DensityKernel, after: DensityKernel) -> None:
+        """Go from one density to another."""
         left = 1.0  # the share of the density before
-        while (following := _next_share(problem, before, after, diagram, left)) > 0:
+        while (following := _next_share(self._problem, before, after, self._diagram, left)) > 0:
             left = following
-            solve(_mixed(before, after, 1 - left), _STAGE_TOLERANCE)
-        if after is not problem.kernel:
-            solve(after, _STAGE_TOLERANCE)
-    # Zeros of the density can cut the cells into groups that exchange no mass: its own Newton
-    # matrix cannot balance them, that of a mixture with the uniform density can, however small
-    # the share.
-    uniform = _averaged_kernel(problem, 1)
-    left = _NEGLIGIBLE_SHARE * float(problem.masses.min())
-    lowest = _SMALLEST_SHARE * tol * float(problem.masses.min())
-    while True:
-        mixture_diagram = diagram
-        result = solve(problem.kernel, tol)
-        left /= 10
-        if result.reached(tol) or left < lowest or iterations >= max_iterations:
-            return NewtonResult(result.evaluation, result.mass_error, iterations, diagrams)
-        diagram = mixture_diagram
-        solve(_mixed(uniform, problem.kernel, 1 - left), max(1e-3, tol))
+            self.solve(_mixed(before, after, 1 - left), _STAGE_TOLERANCE)
+        if after is not self._problem.kernel:
+            self.solve(after, _STAGE_TOLERANCE)
+
+    def loosen(self, tie: float) -> None:
+        """Let the share of the uniform density go to zero.
+
+        Zeros of the density can cut the cells into groups that exchange no mass but what is
+        uniform. So each stage has to balance them to well below that.
+        """
+        smallest = _NEGLIGIBLE_SHARE * float(self._problem.masses.min())
+        while tie > smallest and self._iterations < self._max_iterations:
+            needed = _needed_share(
+                self._problem, self._uniform, self._problem.kernel, self._diagram
+            )
+            tie = float(np.clip(needed, _LOOSENING * tie, 0.5 * tie))
+            tol = float(np.clip(_BALANCE * tie, _FINEST_BALANCE, _STAGE_TOLERANCE))
+            self.solve(self.tied(self._problem.kernel, tie), tol)
+
+    def finish(self, tol: float) -> NewtonResult:
+        """Solve the problem itself, where need be from mixtures that are ever closer to it."""
+        left = _NEGLIGIBLE_SHARE * float(self._problem.masses.min())
+        lowest = _SMALLEST_SHARE * tol * float(self._problem.masses.min())
+        while True:
+            mixture_diagram = self._diagram
+            result = self.solve(self._problem.kernel, tol)
+            left /= 10
+            if result.reached(tol) or left < lowest or self._iterations >= self._max_iterations:
+                return replace(result, iterations=self._iterations, diagrams=self._diagrams)
+            self._diagram = mixture_diagram
+            self.solve(self.tied(self._problem.kernel, left), max(1e-3, tol))
 
 
 def _weights_for_uniform(problem: TransportProblem) -> tuple[FloatArray, FloatArray | None]:
@@ -169,9 +214,16 @@ def _next_share(
     diagram: DiagramArrays,
     left: float,
 ) -> float:
-    """Least share of the density before with which no cell is too small; 0 if none is needed."""
+    """Share of the density before in the next stage; 0 if none is needed."""
     if left <= _NEGLIGIBLE_SHARE * problem.masses.min():
         return 0.0
+    return min(_needed_share(problem, before, after, diagram), left / 2)
+
+
+def _needed_share(
+    problem: TransportProblem, before: DensityKernel, after: DensityKernel, diagram: DiagramArrays
+) -> float:
+    """Least share of the density before with which no cell is too small; 0 if none is needed."""
     first = before.masses_and_edge_weights(diagram)[0] / problem.masses
     second = after.masses_and_edge_weights(diagram)[0] / problem.masses
     smallest = min(_SMALLEST_CELL, 0.5 * first.min())
@@ -179,7 +231,6 @@ def _next_share(
     if not short.any():
         return 0.0
     if smallest <= 0:  # the stage before has not converged
-        return left / 2
+        return 1.0
     gain = np.maximum(first[short] - second[short], 0.5 * smallest)
-    needed = ((smallest - second[short]) / gain).max()
-    return float(min(needed, left / 2))
+    return float(((smallest - second[short]) / gain).max())
