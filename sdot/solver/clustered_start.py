@@ -32,7 +32,7 @@ def clustered_weights(
     problem: TransportProblem,
     solve_merged: Callable[[TransportProblem], Evaluation],
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Return weights (n,) for a start and their low parts, or None if the sites have no clusters."""
+    """Return weights (n,) for a start and their low parts; None if the sites have no clusters."""
     cluster_of = _clusters(problem.builder.build(np.zeros(len(problem.sites))))
     if cluster_of is None:
         return None

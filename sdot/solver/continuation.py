@@ -11,6 +11,7 @@ averages, this is slow but sure; from a good start only the finest average is ne
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -35,6 +36,8 @@ _SMALLEST_SHARE = 1e-2  # in units of the mass that the tolerance leaves open
 _STAGE_TOLERANCE = 0.3
 _TIE = 0.1  # share of the uniform density in the others
 _LOOSENING = 0.1  # factor between successive such shares at least
+_SLOWEST = 0.95  # factor between any shares past which they are given up
+_STAGE_PATIENCE = 300  # Newton steps for a stage
 # Mass error to which stages are solved, relative to that share, and the least one.
 _BALANCE = 0.1
 _FINEST_BALANCE = 1e-9
@@ -120,12 +123,13 @@ class _Stages:
             start = problem.evaluate(*_weights_for_uniform(uniform_problem)).diagram
         self._diagram = start
 
-    def solve(self, kernel: DensityKernel, tol: float) -> NewtonResult:
+    def solve(self, kernel: DensityKernel, tol: float, patience: int | None = None) -> NewtonResult:
         """Go on to the solution for one density."""
         stage = replace(self._problem, kernel=kernel)
         start = stage.integrate(self._diagram)
         left = self._max_iterations - self._iterations
-        result = damped_newton(stage, start, tol, left, self._report)
+        limit = left if patience is None else min(patience, left)
+        result = damped_newton(stage, start, tol, limit, self._report)
         self._iterations += result.iterations
         self._diagrams += result.diagrams
         self._diagram = result.evaluation.diagram
@@ -137,10 +141,14 @@ class _Stages:
 
     def pass_over(self, before: DensityKernel, after: DensityKernel) -> None:
         """Go from one density to another."""
-        left = 1.0  # the share of the density before
-        while (following := _next_share(self._problem, before, after, self._diagram, left)) > 0:
-            left = following
-            self.solve(_mixed(before, after, 1 - left), _STAGE_TOLERANCE)
+
+        def proposal(left: float) -> float:
+            return min(_needed_share(self._problem, before, after, self._diagram), 0.5 * left)
+
+        def stage(left: float) -> bool:
+            return self._reached(_mixed(before, after, 1 - left), _STAGE_TOLERANCE)
+
+        self._let_go(1.0, proposal, stage)
         if after is not self._problem.kernel:
             self.solve(after, _STAGE_TOLERANCE)
 
@@ -150,14 +158,40 @@ class _Stages:
         Zeros of the density can cut the cells into groups that exchange no mass but what is
         uniform. So each stage has to balance them to well below that.
         """
-        smallest = _NEGLIGIBLE_SHARE * float(self._problem.masses.min())
-        while tie > smallest and self._iterations < self._max_iterations:
-            needed = _needed_share(
-                self._problem, self._uniform, self._problem.kernel, self._diagram
-            )
-            tie = float(np.clip(needed, _LOOSENING * tie, 0.5 * tie))
+        kernel = self._problem.kernel
+
+        def proposal(tie: float) -> float:
+            needed = _needed_share(self._problem, self._uniform, kernel, self._diagram)
+            return float(np.clip(needed, _LOOSENING * tie, 0.5 * tie))
+
+        def stage(tie: float) -> bool:
             tol = float(np.clip(_BALANCE * tie, _FINEST_BALANCE, _STAGE_TOLERANCE))
-            self.solve(self.tied(self._problem.kernel, tie), tol)
+            return self._reached(self.tied(kernel, tie), tol)
+
+        self._let_go(tie, proposal, stage)
+
+    def _let_go(
+        self, share: float, proposal: Callable[[float], float], stage: Callable[[float], bool]
+    ) -> None:
+        """Lower the share of an easier density; where that fails, by less."""
+        smallest = _NEGLIGIBLE_SHARE * float(self._problem.masses.min())
+        while share > smallest and self._iterations < self._max_iterations:
+            following = proposal(share)
+            if following <= 0:
+                return
+            while not stage(following):
+                following = math.sqrt(following * share)
+                if following > _SLOWEST * share:
+                    return
+            share = following
+
+    def _reached(self, kernel: DensityKernel, tol: float) -> bool:
+        """Try a stage, and stay where it was if that does not succeed."""
+        diagram = self._diagram
+        reached = self.solve(kernel, tol, _STAGE_PATIENCE).reached(_STAGE_TOLERANCE)
+        if not reached:
+            self._diagram = diagram
+        return reached
 
     def finish(self, tol: float) -> NewtonResult:
         """Solve the problem itself, where need be from mixtures that are ever closer to it."""
@@ -170,7 +204,9 @@ class _Stages:
             if result.reached(tol) or left < lowest or self._iterations >= self._max_iterations:
                 return replace(result, iterations=self._iterations, diagrams=self._diagrams)
             self._diagram = mixture_diagram
-            self.solve(self.tied(self._problem.kernel, left), max(1e-3, tol))
+            mixture = self.solve(self.tied(self._problem.kernel, left), max(1e-3, tol))
+            if not mixture.reached(_STAGE_TOLERANCE):
+                return replace(result, iterations=self._iterations, diagrams=self._diagrams)
 
 
 def _weights_for_uniform(problem: TransportProblem) -> tuple[FloatArray, FloatArray | None]:
@@ -205,19 +241,6 @@ def _averaged_kernel(problem: TransportProblem, boxes: int) -> DensityKernel:
     heights = problem.kernel.coarsened(box, boxes) * (boxes**2 / np.prod(high - low))
     x_lines, y_lines = (np.linspace(low[k], high[k], boxes + 1) for k in range(2))
     return GridDensityKernel(x_lines, y_lines, heights[:, :, None, None], True)
-
-
-def _next_share(
-    problem: TransportProblem,
-    before: DensityKernel,
-    after: DensityKernel,
-    diagram: DiagramArrays,
-    left: float,
-) -> float:
-    """Share of the density before in the next stage; 0 if none is needed."""
-    if left <= _NEGLIGIBLE_SHARE * problem.masses.min():
-        return 0.0
-    return min(_needed_share(problem, before, after, diagram), left / 2)
 
 
 def _needed_share(

@@ -2,7 +2,9 @@
 
 Kitagawa, Merigot and Thibert, Convergence of a Newton algorithm for semi-discrete optimal
 transport, J. Eur. Math. Soc. 21 (2019): solve L d = m - rho(C(w)), and take the longest step
-2^-k d that keeps every cell mass above a floor and shrinks the residual by 1 - step / 2.
+2^-k d that keeps every cell mass above a floor and shrinks the residual by 1 - step / 2. A cell
+must also keep a tenth of what it has: else those with large targets shrink to the floor of those
+with small ones, and are long in growing back.
 """
 
 from __future__ import annotations
@@ -10,12 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from sdot.solver.linear_system import solve_laplacian
 from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.validation import FloatArray
 
 __all__ = ["NewtonProgress", "NewtonResult", "damped_newton"]
 
+# Shares of its mass that a cell must keep in a step, and that each has throughout of the least one
+# at the start or of the least target.
+_KEPT = 0.1
+_FLOOR = 1e-3
 _SHORTEST_STEP = 2.0**-24
 # Longer steps are halved without a look if the triangulation cannot be repaired: nearly always a
 # site has lost its cell.
@@ -69,7 +77,7 @@ def damped_newton(
 ) -> NewtonResult:
     """Iterate until the mass error is at most ``tol``, no step is left, or time is up."""
     current, diagrams = start, 0
-    floor = 0.5 * min(float(start.masses.min()), float(problem.masses.min()))
+    floor = _FLOOR * min(float(start.masses.min()), float(problem.masses.min()))
     step, accuracy, iteration = 1.0, _COARSEST_ACCURACY, 0
     while current.mass_error > tol and iteration < max_iterations:
         # What the masses lack in total is rounding: every site takes its share of it.
@@ -127,7 +135,8 @@ def _longest_step(
         shrunk = trial.residual_norm <= (1 - step / 2) * current.residual_norm
         # At the level of rounding the residual's norm need not shrink any more.
         done = trial.mass_error <= tol
-        if done or (shrunk and trial.masses.min() > floor):
+        kept = (trial.masses > np.maximum(_KEPT * current.masses, floor)).all()
+        if done or (shrunk and kept):
             return step, trial, trials
         step /= 2
     return 0.0, None, trials

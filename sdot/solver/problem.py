@@ -201,10 +201,12 @@ def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:
     sides = box[1] - box[0]
     spread = positions.max(axis=0) - positions.min(axis=0)
     scale = np.full(2, sides.max())
-    if (spread > 0).all():  # an axis without spread has no say in the aspect ratio
+    if (spread > 0).all():
         ratio = sides / spread
         if ratio.max() > _WELL_SHAPED * ratio.min():
             scale = np.sqrt(ratio) * (sides / np.sqrt(ratio)).max()
+    elif sides.max() > _WELL_SHAPED * sides.min():  # an axis without spread goes with any scale
+        scale = sides
     return Frame(box[0], scale)
 
 
