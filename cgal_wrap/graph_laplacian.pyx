@@ -7,14 +7,16 @@ from libcpp.memory cimport unique_ptr
 
 import numpy as np
 
-cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
+cdef extern from "graph.hpp" namespace "sdot" nogil:
     cdef cppclass Graph:
         @staticmethod
         Graph from_edges(size_t, size_t, const int32_t*, const double*) except +
 
+cdef extern from "multigrid.hpp" namespace "sdot" nogil:
     cdef cppclass Multigrid:
         Multigrid(Graph, int) except +
 
+cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
     cdef struct LinearSolveReport:
         int iterations
         double relative_residual
