@@ -8,7 +8,7 @@ middles of its boxes.
 
 import numpy as np
 
-cdef extern from "entropic_transport.hpp" namespace "sdot" nogil:
+cdef extern from "uniform_grid.hpp" namespace "sdot" nogil:
     cdef struct UniformAxis:
         double first
         double step
@@ -18,23 +18,26 @@ cdef extern from "entropic_transport.hpp" namespace "sdot" nogil:
         UniformAxis x
         UniformAxis y
 
+cdef extern from "grid_log_sum.hpp" namespace "sdot" nogil:
+    cdef cppclass GridLogSum:
+        GridLogSum(const UniformGrid&, const UniformGrid&, double) except +
+        void apply "operator()"(const double*, int, double*) except +
+
+cdef extern from "sinkhorn.hpp" namespace "sdot" nogil:
     cdef struct Marginal:
         UniformGrid grid
         const double* log_masses
         double* potential
 
-    cdef cppclass GridLogSum:
-        GridLogSum(const UniformGrid&, const UniformGrid&, double) except +
-        void apply "operator()"(const double*, int, double*) except +
+    bint c_sinkhorn "sdot::sinkhorn"(
+        const Marginal&, const Marginal&, const double*, size_t, int, int,
+        int (*)() noexcept) except +
 
+cdef extern from "soft_c_transform.hpp" namespace "sdot" nogil:
     cdef cppclass SoftCTransform:
         SoftCTransform(
             const UniformGrid&, const double*, const UniformGrid&, double, int) except +
         void at(const double*, size_t, int, double*) except +
-
-    bint c_sinkhorn "sdot::sinkhorn"(
-        const Marginal&, const Marginal&, const double*, size_t, int, int,
-        int (*)() noexcept) except +
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals()
