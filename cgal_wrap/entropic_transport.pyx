@@ -8,6 +8,8 @@ middles of its boxes.
 
 import numpy as np
 
+from cgal_wrap.interruption cimport check_finished, pending_signal
+
 cdef extern from "uniform_grid.hpp" namespace "sdot" nogil:
     cdef struct UniformAxis:
         double first
@@ -38,17 +40,6 @@ cdef extern from "soft_c_transform.hpp" namespace "sdot" nogil:
         SoftCTransform(
             const UniformGrid&, const double*, const UniformGrid&, double, int) except +
         void at(const double*, size_t, int, double*) except +
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()
-
-
-cdef int pending_signal() noexcept with gil:
-    return PyErr_CheckSignals()
-
-
-cdef int raise_pending() except -1:
-    return -1  # the signal's handler has set the exception
 
 
 cdef UniformAxis middles(double low, double high, size_t count):
@@ -121,8 +112,7 @@ def sinkhorn(
         with nogil:
             finished = c_sinkhorn(
                 site_side, density_side, &epsilons[0], count, sweeps, threads, pending_signal)
-    if not finished:
-        raise_pending()
+    check_finished(finished)
 
 
 def soft_c_transform(

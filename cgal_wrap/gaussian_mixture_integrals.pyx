@@ -19,6 +19,7 @@ from cgal_wrap.diagrams cimport (
     diagram_edges,
     weighted_sites,
 )
+from cgal_wrap.interruption cimport check_finished, pending_signal
 
 cdef extern from "gaussian_mixture.hpp" namespace "sdot" nogil:
     cdef struct Triangular:
@@ -57,17 +58,6 @@ cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
     vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
         const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
         cpp_bool, int, int (*)() noexcept) except +
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()
-
-
-cdef int pending_signal() noexcept with gil:
-    return PyErr_CheckSignals()
-
-
-cdef int check_finished(bint finished) except -1:
-    return 0 if finished else -1  # the signal's handler has set the exception
 
 
 # The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
