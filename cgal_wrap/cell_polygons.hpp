@@ -2,12 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "convex_polygons.hpp"
 #include "geometry.hpp"
+#include "moments.hpp"
 #include "parallel.hpp"
 
 namespace sdot {
@@ -126,34 +127,15 @@ inline std::vector<Point> cell_polygons(const DiagramArrays& diagram, const std:
     return all;
 }
 
-// Area, centroid and central second moments (xx, xy, yy) of each polygon.
-inline void polygon_moments(const double* points, const std::int64_t* offsets, std::size_t count,
-                            int threads, double* areas, double* centroids, double* moments) {
-    const auto one = [&](std::size_t i) {
-        const Point* corner = reinterpret_cast<const Point*>(points) + offsets[i];
-        const auto corners = offsets[i + 1] - offsets[i];
-        double area = 0, xx = 0, xy = 0, yy = 0;
-        Point first{0, 0};
-        for (std::int64_t k = 1; k + 1 < corners; ++k) {  // fan from corner 0
-            const Point a = corner[k] - corner[0], b = corner[k + 1] - corner[0];
-            const double twice = cross(a, b);
-            area += twice / 2;
-            first = first + (twice / 6) * (a + b);
-            xx += twice / 12 * (a.x * a.x + a.x * b.x + b.x * b.x);
-            yy += twice / 12 * (a.y * a.y + a.y * b.y + b.y * b.y);
-            xy += twice / 24 * (2 * a.x * a.y + a.x * b.y + b.x * a.y + 2 * b.x * b.y);
+// Area, centroid and central second moments of each polygon.
+inline void polygon_moments(const ConvexPolygons& polygons, int threads,
+                            const MomentArrays& moments) {
+    parallel_for(polygons.count, threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            const RawMoments sums = polygon_raw_moments(polygons.corners(i), polygons.size(i));
+            moments.write(i, sums.central());
+            moments.masses[i] = sums.mass;  // that of a sliver may be rounded to below zero
         }
-        const Point mean = area > 0 ? (1 / area) * first : Point{0, 0};
-        const Point origin = corners > 0 ? corner[0] : Point{std::nan(""), std::nan("")};
-        areas[i] = area;
-        centroids[2 * i] = origin.x + mean.x;
-        centroids[2 * i + 1] = origin.y + mean.y;
-        moments[3 * i] = xx - area * mean.x * mean.x;
-        moments[3 * i + 1] = xy - area * mean.x * mean.y;
-        moments[3 * i + 2] = yy - area * mean.y * mean.y;
-    };
-    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) one(i);
     });
 }
 

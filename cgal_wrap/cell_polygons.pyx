@@ -8,7 +8,15 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
-from cgal_wrap.diagrams cimport Point, WeightedSites, weighted_sites
+from cgal_wrap.diagrams cimport (
+    ConvexPolygons,
+    MomentArrays,
+    Point,
+    WeightedSites,
+    convex_polygons,
+    moment_arrays,
+    weighted_sites,
+)
 
 cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
     cdef struct DiagramArrays:
@@ -22,7 +30,7 @@ cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
     vector[Point] c_cell_polygons "sdot::cell_polygons"(
         const DiagramArrays&, const uint8_t*, const vector[Point]&, int, int64_t*) except +
     void c_polygon_moments "sdot::polygon_moments"(
-        const double*, const int64_t*, size_t, int, double*, double*, double*) except +
+        const ConvexPolygons&, int, const MomentArrays&) except +
 
 
 def cell_polygons(
@@ -67,17 +75,12 @@ def cell_polygons(
 
 
 def polygon_moments(const double[:, ::1] points, const int64_t[::1] offsets, int threads):
-    """Areas (n,), centroids (n, 2; NaN without corners) and central second moments (n, 3)."""
-    cdef size_t count = offsets.shape[0] - 1
-    areas = np.empty(count)
-    centroids = np.empty((count, 2))
-    moments = np.empty((count, 3))
-    cdef double[::1] areas_view = areas
-    cdef double[:, ::1] centroids_view = centroids
-    cdef double[:, ::1] moments_view = moments
-    if count:
-        with nogil:
-            c_polygon_moments(
-                &points[0, 0] if points.shape[0] else NULL, &offsets[0], count, threads,
-                &areas_view[0], &centroids_view[0, 0], &moments_view[0, 0])
-    return areas, centroids, moments
+    """Areas (n,), centroids (n, 2; NaN without area) and central second moments (n, 3)."""
+    cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+    areas = np.empty(polygons.count)
+    centroids = np.empty((polygons.count, 2))
+    second_moments = np.empty((polygons.count, 3))
+    cdef MomentArrays moments = moment_arrays(areas, centroids, second_moments)
+    with nogil:
+        c_polygon_moments(polygons, threads, moments)
+    return areas, centroids, second_moments

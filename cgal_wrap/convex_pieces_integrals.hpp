@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "cell_potential.hpp"
@@ -16,8 +15,8 @@
 #include "convex_polygons.hpp"
 #include "diagram_edges.hpp"
 #include "geometry.hpp"
+#include "moments.hpp"
 #include "parallel.hpp"
-#include "polynomial_grid_moments.hpp"
 
 namespace sdot {
 
@@ -119,19 +118,11 @@ inline void piece_masses(const ConvexPieces& pieces, const PieceTree& tree,
 
 inline void piece_moments(const ConvexPieces& pieces, const PieceTree& tree,
                           const ConvexPolygons& polygons, std::size_t first, std::size_t count,
-                          int threads, double* masses, double* centroids, double* second_moments) {
+                          int threads, const MomentArrays& moments) {
     sum_parts<Moments>(
         pieces, tree, polygons, first, count, threads,
         [&](std::size_t piece, const Polygon& part) { return part_moments(pieces, piece, part); },
-        [&](std::size_t i, const Moments& cell) {
-            const double undefined = std::numeric_limits<double>::quiet_NaN();
-            masses[i] = cell.mass;
-            centroids[2 * i] = cell.mass > 0 ? cell.mean.x : undefined;
-            centroids[2 * i + 1] = cell.mass > 0 ? cell.mean.y : undefined;
-            second_moments[3 * i] = cell.xx;
-            second_moments[3 * i + 1] = cell.xy;
-            second_moments[3 * i + 2] = cell.yy;
-        });
+        [&](std::size_t i, const Moments& cell) { moments.write(i, cell); });
 }
 
 // Adds to integrals[3 k ...] the integrals over piece k of the potential times 1 and times

@@ -12,9 +12,11 @@ from cgal_wrap.diagrams cimport (
     ConvexPolygons,
     DiagramEdges,
     GaussRule,
+    MomentArrays,
     cell_potential,
     convex_polygons,
     diagram_edges,
+    moment_arrays,
     weighted_sites,
 )
 
@@ -34,7 +36,7 @@ cdef extern from "convex_pieces_integrals.hpp" namespace "sdot" nogil:
         double*) except +
     void piece_moments(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, size_t, size_t, int,
-        double*, double*, double*) except +
+        const MomentArrays&) except +
     void add_potential_integrals(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const CellPotential&,
         const GaussRule&, size_t, size_t, int, double*) except +
@@ -104,17 +106,14 @@ cdef class PiecesKernel:
         masses = np.empty(count)
         centroids = np.empty((count, 2))
         second_moments = np.empty((count, 3))
-        cdef double[::1] masses_view = masses
-        cdef double[:, ::1] centroids_view = centroids
-        cdef double[:, ::1] second_moments_view = second_moments
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         cdef size_t first = 0, size
         while first < count:
             size = min(PER_SIGNAL_CHECK, count - first)
             with nogil:
                 piece_moments(
-                    self.pieces, self.tree.get()[0], polygons, first, size, threads,
-                    &masses_view[0], &centroids_view[0, 0], &second_moments_view[0, 0])
+                    self.pieces, self.tree.get()[0], polygons, first, size, threads, moments)
             first += size
             PyErr_CheckSignals()
         return masses, centroids, second_moments

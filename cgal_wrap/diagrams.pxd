@@ -28,6 +28,12 @@ cdef extern from "convex_polygons.hpp" namespace "sdot" nogil:
         const Point* points
         const int64_t* offsets
 
+cdef extern from "moments.hpp" namespace "sdot" nogil:
+    cdef struct MomentArrays:
+        double* masses
+        double* centroids
+        double* second_moments
+
 cdef extern from "cell_potential.hpp" namespace "sdot" nogil:
     cdef struct CellPotential:
         Point metric
@@ -77,6 +83,14 @@ cdef inline ConvexPolygons convex_polygons(
     polygons.points = <const Point*> &points[0, 0] if points.shape[0] else NULL
     polygons.offsets = &offsets[0]
     return polygons
+
+
+cdef inline MomentArrays moment_arrays(
+    double[::1] masses, double[:, ::1] centroids, double[:, ::1] second_moments
+) noexcept:
+    if masses.shape[0] == 0:
+        return MomentArrays(NULL, NULL, NULL)
+    return MomentArrays(&masses[0], &centroids[0, 0], &second_moments[0, 0])
 
 
 cdef inline CellPotential cell_potential(

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "cell_potential.hpp"
@@ -174,7 +173,7 @@ private:
 
 inline bool polygon_moments(const GaussianMixture& mixture, const GaussRules& rules,
                             const ConvexPolygons& polygons, int threads, int (*pending)(),
-                            double* masses, double* centroids, double* second_moments) {
+                            const MomentArrays& result) {
     const auto run = [&](std::size_t begin, std::size_t end) {
         PolygonVisitor visitor(mixture, Negligible::kAgainstDensity);
         ComponentMoments component_moments(rules);
@@ -189,16 +188,8 @@ inline bool polygon_moments(const GaussianMixture& mixture, const GaussRules& ru
                                   cells[i - first].merge(moments);
                                   return moments.mass;
                               });
-            for (std::size_t i = first; i < std::min(polygons.count, first + kBlock); ++i) {
-                const Moments& cell = cells[i - first];
-                const double undefined = std::numeric_limits<double>::quiet_NaN();
-                masses[i] = cell.mass;
-                centroids[2 * i] = cell.mass > 0 ? cell.mean.x : undefined;
-                centroids[2 * i + 1] = cell.mass > 0 ? cell.mean.y : undefined;
-                second_moments[3 * i] = cell.xx;
-                second_moments[3 * i + 1] = cell.xy;
-                second_moments[3 * i + 2] = cell.yy;
-            }
+            for (std::size_t i = first; i < std::min(polygons.count, first + kBlock); ++i)
+                result.write(i, cells[i - first]);
         }
     };
     return interruptible_for(blocks_of(polygons.count), kPortion, threads, pending, run, 4);

@@ -13,10 +13,12 @@ from cgal_wrap.diagrams cimport (
     ConvexPolygons,
     DiagramEdges,
     GaussRules,
+    MomentArrays,
     Point,
     cell_potential,
     convex_polygons,
     diagram_edges,
+    moment_arrays,
     weighted_sites,
 )
 from cgal_wrap.interruption cimport check_finished, pending_signal
@@ -54,7 +56,7 @@ cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
         double*) except +
     bint c_polygon_moments "sdot::polygon_moments"(
         const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
-        double*, double*, double*) except +
+        const MomentArrays&) except +
     vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
         const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
         cpp_bool, int, int (*)() noexcept) except +
@@ -153,15 +155,11 @@ cdef class MixtureKernel:
         masses = np.empty(polygons.count)
         centroids = np.empty((polygons.count, 2))
         second_moments = np.empty((polygons.count, 3))
-        cdef double[::1] masses_view = masses
-        cdef double[:, ::1] centroids_view = centroids
-        cdef double[:, ::1] second_view = second_moments
-        cdef bint finished = True
-        if polygons.count:
-            with nogil:
-                finished = c_polygon_moments(
-                    self.mixture, self.rules, polygons, threads, pending_signal,
-                    &masses_view[0], &centroids_view[0, 0], &second_view[0, 0])
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = c_polygon_moments(
+                self.mixture, self.rules, polygons, threads, pending_signal, moments)
         check_finished(finished)
         return masses, centroids, second_moments
 

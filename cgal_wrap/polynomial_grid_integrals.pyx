@@ -12,9 +12,11 @@ from cgal_wrap.diagrams cimport (
     ConvexPolygons,
     DiagramEdges,
     GaussRule,
+    MomentArrays,
     cell_potential,
     convex_polygons,
     diagram_edges,
+    moment_arrays,
     weighted_sites,
 )
 
@@ -39,8 +41,8 @@ cdef extern from "polynomial_grid_edges.hpp" namespace "sdot" nogil:
 
 cdef extern from "polynomial_grid_moments.hpp" namespace "sdot" nogil:
     void c_cell_moments "sdot::cell_moments"(
-        const PolynomialGrid&, const GaussRule&, const double*, const int64_t*, size_t, int,
-        double*, double*, double*) except +
+        const PolynomialGrid&, const GaussRule&, const ConvexPolygons&, int,
+        const MomentArrays&) except +
 
 cdef extern from "polynomial_grid_pull_back.hpp" namespace "sdot" nogil:
     void c_grid_pull_back "sdot::grid_pull_back"(
@@ -127,19 +129,13 @@ cdef class GridKernel:
     def cell_moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
         xx, xy, yy (n, 3) of the density over polygons inside the grid."""
-        cdef size_t count = offsets.shape[0] - 1
-        masses = np.empty(count)
-        centroids = np.empty((count, 2))
-        second_moments = np.empty((count, 3))
-        cdef double[::1] masses_view = masses
-        cdef double[:, ::1] centroids_view = centroids
-        cdef double[:, ::1] second_moments_view = second_moments
-        if count:
-            with nogil:
-                c_cell_moments(
-                    self.grid, self.moment_rule, &points[0, 0] if points.shape[0] else NULL,
-                    &offsets[0], count, threads, &masses_view[0], &centroids_view[0, 0],
-                    &second_moments_view[0, 0])
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        with nogil:
+            c_cell_moments(self.grid, self.moment_rule, polygons, threads, moments)
         return masses, centroids, second_moments
 
 

@@ -8,10 +8,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "convex_polygons.hpp"
 #include "geometry.hpp"
 #include "moments.hpp"
 #include "parallel.hpp"
@@ -57,7 +57,7 @@ public:
 
     void piece(int ix, int iy, const Polygon& polygon) {
         if (Terms == 1) {
-            Moments moments = polygon_raw_moments(polygon).central();
+            Moments moments = polygon_raw_moments(polygon.data(), polygon.size()).central();
             const double density = *grid_.pixel(ix, iy);
             row_.merge({density * moments.mass, moments.mean, density * moments.xx,
                         density * moments.xy, density * moments.yy});
@@ -204,32 +204,23 @@ private:
 // The rule must be exact for degree 2 terms + 1 (density of total degree 2 (terms - 1),
 // second moments, Jacobian).
 template <int Terms>
-void cell_moments_with(const PolynomialGrid& grid, const GaussRule& rule, const double* points,
-                       const std::int64_t* offsets, std::size_t count, int threads, double* masses,
-                       double* centroids, double* second_moments) {
-    const Point* corners = reinterpret_cast<const Point*>(points);
-    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
+void cell_moments_with(const PolynomialGrid& grid, const GaussRule& rule,
+                       const ConvexPolygons& polygons, int threads, const MomentArrays& moments) {
+    parallel_for(polygons.count, threads, [&](std::size_t begin, std::size_t end) {
         MomentSums<Terms> sums(grid, rule);
         PixelPieces<MomentSums<Terms>> pieces(grid, sums);
         for (std::size_t i = begin; i < end; ++i) {
-            pieces.run(corners + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
-            const Moments cell = sums.take();
-            const double undefined = std::numeric_limits<double>::quiet_NaN();
-            masses[i] = cell.mass;
-            centroids[2 * i] = cell.mass > 0 ? cell.mean.x : undefined;
-            centroids[2 * i + 1] = cell.mass > 0 ? cell.mean.y : undefined;
-            second_moments[3 * i] = cell.xx;
-            second_moments[3 * i + 1] = cell.xy;
-            second_moments[3 * i + 2] = cell.yy;
+            pieces.run(polygons.corners(i), polygons.size(i));
+            moments.write(i, sums.take());
         }
     }, 512);
 }
 
-inline void cell_moments(const PolynomialGrid& grid, const GaussRule& rule, const double* points,
-                         const std::int64_t* offsets, std::size_t count, int threads,
-                         double* masses, double* centroids, double* second_moments) {
+inline void cell_moments(const PolynomialGrid& grid, const GaussRule& rule,
+                         const ConvexPolygons& polygons, int threads,
+                         const MomentArrays& moments) {
     const auto run = [&](auto with_terms) {
-        with_terms(grid, rule, points, offsets, count, threads, masses, centroids, second_moments);
+        with_terms(grid, rule, polygons, threads, moments);
     };
     switch (grid.terms) {
         case 1: run(cell_moments_with<1>); break;

@@ -70,7 +70,7 @@ public:
 
     void piece(int ix, int iy, const Polygon& polygon) {
         if (Terms == 1) {
-            const Moments moments = polygon_raw_moments(polygon).central();
+            const Moments moments = polygon_raw_moments(polygon.data(), polygon.size()).central();
             pixel(ix)->add(moments.mass * value(moments.mean - site_) +
                            potentials_.metric.x * moments.xx + potentials_.metric.y * moments.yy);
             return;
