@@ -219,16 +219,9 @@ void cell_moments_with(const PolynomialGrid& grid, const GaussRule& rule,
 inline void cell_moments(const PolynomialGrid& grid, const GaussRule& rule,
                          const ConvexPolygons& polygons, int threads,
                          const MomentArrays& moments) {
-    const auto run = [&](auto with_terms) {
-        with_terms(grid, rule, polygons, threads, moments);
-    };
-    switch (grid.terms) {
-        case 1: run(cell_moments_with<1>); break;
-        case 2: run(cell_moments_with<2>); break;
-        case 3: run(cell_moments_with<3>); break;
-        case 4: run(cell_moments_with<4>); break;
-        default: run(cell_moments_with<0>);
-    }
+    with_constant_terms(grid.terms, [&](auto terms) {
+        cell_moments_with<terms>(grid, rule, polygons, threads, moments);
+    });
 }
 
 }  // namespace sdot

@@ -198,16 +198,9 @@ void grid_pull_back_with(const PolynomialGrid& grid, const GaussRule& rule,
 inline void grid_pull_back(const PolynomialGrid& grid, const GaussRule& rule,
                            const ConvexPolygons& polygons, const CellPotential& potentials,
                            int threads, double* result) {
-    const auto run = [&](auto with_terms) {
-        with_terms(grid, rule, polygons, potentials, threads, result);
-    };
-    switch (grid.terms) {
-        case 1: run(grid_pull_back_with<1>); break;
-        case 2: run(grid_pull_back_with<2>); break;
-        case 3: run(grid_pull_back_with<3>); break;
-        case 4: run(grid_pull_back_with<4>); break;
-        default: run(grid_pull_back_with<0>);
-    }
+    with_constant_terms(grid.terms, [&](auto terms) {
+        grid_pull_back_with<terms>(grid, rule, polygons, potentials, threads, result);
+    });
 }
 
 }  // namespace sdot
