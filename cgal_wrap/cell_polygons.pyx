@@ -10,36 +10,28 @@ import numpy as np
 
 from cgal_wrap.diagrams cimport (
     ConvexPolygons,
+    DiagramEdges,
     MomentArrays,
     Point,
-    WeightedSites,
     convex_polygons,
+    diagram_edges,
     moment_arrays,
-    weighted_sites,
 )
 
 cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
-    cdef struct DiagramArrays:
-        WeightedSites sites
-        const double* vertices
-        const int32_t* edge_sites
-        const int32_t* edge_vertices
+    cdef struct DiagramCells:
+        DiagramEdges edges
         const int32_t* cell_offsets
         const int32_t* cell_edges
 
     vector[Point] c_cell_polygons "sdot::cell_polygons"(
-        const DiagramArrays&, const uint8_t*, const vector[Point]&, int, int64_t*) except +
+        const DiagramCells&, const uint8_t*, const vector[Point]&, int, int64_t*) except +
     void c_polygon_moments "sdot::polygon_moments"(
         const ConvexPolygons&, int, const MomentArrays&) except +
 
 
 def cell_polygons(
-    const double[:, ::1] positions,
-    const double[::1] weights,
-    const double[::1] low_weights,
-    const double[:, ::1] vertices,
-    const int32_t[:, ::1] edge_sites,
-    const int32_t[:, ::1] edge_vertices,
+    tuple edges,
     const int32_t[::1] cell_offsets,
     const int32_t[::1] cell_edges,
     const uint8_t[::1] is_hidden,
@@ -48,17 +40,15 @@ def cell_polygons(
 ):
     """Cells cut to the convex, counter-clockwise polygon ``domain``.
 
+    ``edges``: see diagrams.pxd; ``cell_offsets`` and ``cell_edges``: those around each site.
     Returns ``points`` (p, 2) and ``offsets`` (n + 1,) with the corners of cell i in
     ``points[offsets[i]:offsets[i + 1]]``, counter-clockwise.
     """
-    cdef DiagramArrays diagram
-    diagram.sites = weighted_sites(positions, weights, low_weights)
-    diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
-    diagram.edge_sites = &edge_sites[0, 0] if edge_sites.shape[0] else NULL
-    diagram.edge_vertices = &edge_vertices[0, 0] if edge_vertices.shape[0] else NULL
+    cdef DiagramCells diagram
+    diagram.edges = diagram_edges(edges)
     diagram.cell_offsets = &cell_offsets[0]
     diagram.cell_edges = &cell_edges[0] if cell_edges.shape[0] else NULL
-    offsets = np.empty(diagram.sites.count + 1, dtype=np.int64)
+    offsets = np.empty(diagram.edges.sites.count + 1, dtype=np.int64)
     cdef int64_t[::1] offsets_view = offsets
     cdef vector[Point] corners
     cdef Py_ssize_t k

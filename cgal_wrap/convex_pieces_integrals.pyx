@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Integrals of a density that is affine on convex pieces over power cells and their edges."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t
 from libcpp.memory cimport unique_ptr
 
 import numpy as np
@@ -17,7 +17,6 @@ from cgal_wrap.diagrams cimport (
     convex_polygons,
     diagram_edges,
     moment_arrays,
-    weighted_sites,
 )
 
 cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
@@ -151,20 +150,13 @@ cdef class PiecesKernel:
             PyErr_CheckSignals()
         return integrals
 
-    def edge_weights(
-        self,
-        const double[:, ::1] positions,
-        const double[::1] weights,
-        const double[::1] low_weights,
-        const double[:, ::1] vertices,
-        const int32_t[:, ::1] edge_sites,
-        const int32_t[:, ::1] edge_vertices,
-        int threads,
-    ):
+    def edge_weights(self, tuple edges, int threads):
         """The integral of the density along each edge of a diagram (e,), divided by twice the
-        distance of its two sites. On a side that two pieces share their mean counts."""
-        cdef DiagramEdges diagram = diagram_edges(
-            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
+        distance of its two sites. On a side that two pieces share their mean counts.
+
+        ``edges``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] edge_weights_view = edge_weights
         cdef size_t first = 0, size

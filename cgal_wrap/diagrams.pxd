@@ -60,14 +60,15 @@ cdef inline WeightedSites weighted_sites(
     return WeightedSites(count, &positions[0, 0], &weights[0], &low_weights[0])
 
 
-cdef inline DiagramEdges diagram_edges(
-    const WeightedSites& sites,
-    const double[:, ::1] vertices,
-    const int32_t[:, ::1] edge_sites,
-    const int32_t[:, ::1] edge_vertices,
-) noexcept:
+cdef inline DiagramEdges diagram_edges(tuple edges) except *:
+    """``edges``: positions, weights and low_weights of the sites, vertices, edge_sites and
+    edge_vertices. It must outlive the result."""
+    cdef const double[:, ::1] positions, vertices
+    cdef const double[::1] weights, low_weights
+    cdef const int32_t[:, ::1] edge_sites, edge_vertices
+    positions, weights, low_weights, vertices, edge_sites, edge_vertices = edges
     cdef DiagramEdges diagram
-    diagram.sites = sites
+    diagram.sites = weighted_sites(positions, weights, low_weights)
     diagram.count = edge_sites.shape[0]
     diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
     diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL

@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Integrals of a Gaussian mixture over power cells and their edges."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libcpp cimport bool as cpp_bool
 from libcpp.vector cimport vector
 
@@ -19,7 +19,6 @@ from cgal_wrap.diagrams cimport (
     convex_polygons,
     diagram_edges,
     moment_arrays,
-    weighted_sites,
 )
 from cgal_wrap.interruption cimport check_finished, pending_signal
 
@@ -110,12 +109,7 @@ cdef class MixtureKernel:
 
     def masses_and_edge_weights(
         self,
-        const double[:, ::1] positions,
-        const double[::1] weights,
-        const double[::1] low_weights,
-        const double[:, ::1] vertices,
-        const int32_t[:, ::1] edge_sites,
-        const int32_t[:, ::1] edge_vertices,
+        tuple edges,
         const uint8_t[::1] is_hidden,
         const double[:, ::1] domain,
         bint on_the_plane,
@@ -125,10 +119,9 @@ cdef class MixtureKernel:
         convex polygon, divided by twice the distance of its two sites (e,).
 
         The masses are those on the whole plane, for which the density has to be zero outside of
-        the polygon; None unless ``on_the_plane``.
+        the polygon; None unless ``on_the_plane``. ``edges``: see diagrams.pxd.
         """
-        cdef DiagramEdges diagram = diagram_edges(
-            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
+        cdef DiagramEdges diagram = diagram_edges(edges)
         cdef vector[Point] corners
         cdef Py_ssize_t k
         for k in range(domain.shape[0]):

@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Integrals of a piecewise polynomial density on a grid over power cells and their edges."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libcpp cimport bool as cpp_bool
 
 import numpy as np
@@ -17,7 +17,6 @@ from cgal_wrap.diagrams cimport (
     convex_polygons,
     diagram_edges,
     moment_arrays,
-    weighted_sites,
 )
 
 cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
@@ -101,21 +100,10 @@ cdef class GridKernel:
             np.asarray(prefix_view), np.asarray(totals_view),
             edge_nodes, edge_weights, moment_nodes, moment_weights)
 
-    def masses_and_edge_weights(
-        self,
-        const double[:, ::1] positions,
-        const double[::1] weights,
-        const double[::1] low_weights,
-        const double[:, ::1] vertices,
-        const int32_t[:, ::1] edge_sites,
-        const int32_t[:, ::1] edge_vertices,
-        const uint8_t[::1] is_hidden,
-        int threads,
-    ):
+    def masses_and_edge_weights(self, tuple edges, const uint8_t[::1] is_hidden, int threads):
         """Masses of the cells (n,), and the integral of the density along each edge
-        divided by twice the distance of its two sites (e,)."""
-        cdef DiagramEdges diagram = diagram_edges(
-            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
+        divided by twice the distance of its two sites (e,). ``edges``: see diagrams.pxd."""
+        cdef DiagramEdges diagram = diagram_edges(edges)
         masses = np.empty(diagram.sites.count)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] masses_view = masses

@@ -142,16 +142,7 @@ class PiecesDensityKernel:
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
         masses = self._kernel.masses(*self._cells(diagram), driver.threads)
-        edge_weights = self._kernel.edge_weights(
-            diagram.positions,
-            diagram.weights,
-            diagram.low_weights,
-            diagram.vertices,
-            diagram.edge_sites,
-            diagram.edge_vertices,
-            driver.threads,
-        )
-        return masses, edge_weights
+        return masses, self._kernel.edge_weights(diagram.edges, driver.threads)
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
