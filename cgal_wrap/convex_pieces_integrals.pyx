@@ -16,6 +16,7 @@ from cgal_wrap.diagrams cimport (
     cell_potential,
     convex_polygons,
     diagram_edges,
+    gauss_rule_of,
     moment_arrays,
 )
 
@@ -136,9 +137,8 @@ cdef class PiecesKernel:
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         cdef CellPotential potential = cell_potential(metric, sites, constants)
         nodes, weights = np.polynomial.legendre.leggauss(3)
-        cdef double[::1] nodes_view = 0.5 * (nodes + 1.0)
-        cdef double[::1] weights_view = 0.5 * weights
-        cdef GaussRule rule = GaussRule(3, &nodes_view[0], &weights_view[0])
+        nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
+        cdef GaussRule rule = gauss_rule_of(nodes, weights)
         cdef size_t first = 0, size
         while first < count:
             size = min(PER_SIGNAL_CHECK, count - first)

@@ -94,6 +94,10 @@ cdef inline MomentArrays moment_arrays(
     return MomentArrays(&masses[0], &centroids[0, 0], &second_moments[0, 0])
 
 
+cdef inline GaussRule gauss_rule_of(const double[::1] nodes, const double[::1] weights) noexcept:
+    return GaussRule(nodes.shape[0], &nodes[0], &weights[0])
+
+
 cdef inline CellPotential cell_potential(
     const double[::1] metric, const double[:, ::1] sites, const double[::1] constants
 ) noexcept:
