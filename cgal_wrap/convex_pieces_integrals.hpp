@@ -15,6 +15,7 @@
 #include "convex_polygons.hpp"
 #include "diagram_edges.hpp"
 #include "geometry.hpp"
+#include "interruption.hpp"
 #include "moments.hpp"
 #include "parallel.hpp"
 
@@ -23,6 +24,8 @@ namespace sdot {
 // So many neighbouring polygons, edges or points are searched for at once. The same whatever the
 // number of threads.
 constexpr std::size_t kBatch = 512;
+// Between two looks for an interruption.
+constexpr std::size_t kPortion = 32 * kBatch;
 
 // Calls visit(a, b, area, p, q, r) for the triangles (corner 0, a, b) of a fan, a and b relative
 // to corner 0, and p, q, r the density at the three corners.
@@ -70,27 +73,36 @@ inline Moments part_moments(const ConvexPieces& pieces, std::size_t piece, const
     return sums.central();
 }
 
-// Calls run_batch(worker, first, end) for the batches of a range, each thread with a worker of its
+// Calls run_batch(worker, begin, end) for the batches of a range, each thread with a worker of its
 // own from make_worker().
 template <class MakeWorker, class RunBatch>
-void for_batches(std::size_t first, std::size_t count, int threads, const MakeWorker& make_worker,
+void run_batches(std::size_t first, std::size_t last, int threads, const MakeWorker& make_worker,
                  const RunBatch& run_batch) {
-    const std::size_t batches = (count + kBatch - 1) / kBatch;
+    const std::size_t batches = (last - first + kBatch - 1) / kBatch;
     parallel_for(batches, threads, [&](std::size_t begin, std::size_t end) {
         auto worker = make_worker();
-        for (std::size_t batch = begin; batch < end; ++batch)
-            run_batch(worker, first + batch * kBatch, first + std::min(count, (batch + 1) * kBatch));
+        for (std::size_t batch = first + begin * kBatch; batch < first + end * kBatch;
+             batch += kBatch)
+            run_batch(worker, batch, std::min(last, batch + kBatch));
     }, 1);
 }
 
-// Calls write(i, sum) for polygons first ... first + count - 1, where the sum is that of
-// of_part(piece, part) over their parts inside single pieces.
+// The same for 0 ... count - 1; returns false if interrupted, as the integrals do.
+template <class MakeWorker, class RunBatch>
+bool for_batches(std::size_t count, int threads, int (*pending)(), const MakeWorker& make_worker,
+                 const RunBatch& run_batch) {
+    return for_portions(count, kPortion, pending, [&](std::size_t first, std::size_t last) {
+        run_batches(first, last, threads, make_worker, run_batch);
+    });
+}
+
+// Calls write(i, sum) for every polygon, where the sum is that of of_part(piece, part) over its
+// parts inside single pieces.
 template <class Sum, class OfPart, class Write>
-void sum_parts(const ConvexPieces& pieces, const PieceTree& tree, const ConvexPolygons& polygons,
-               std::size_t first, std::size_t count, int threads, const OfPart& of_part,
-               const Write& write) {
-    for_batches(first, count, threads, [&] { return PieceCutter(pieces, tree); },
-                [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
+bool sum_parts(const ConvexPieces& pieces, const PieceTree& tree, const ConvexPolygons& polygons,
+               int threads, int (*pending)(), const OfPart& of_part, const Write& write) {
+    return for_batches(polygons.count, threads, pending, [&] { return PieceCutter(pieces, tree); },
+                       [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
         cutter.clear();
         for (std::size_t i = begin; i < end; ++i)
             cutter.add(i, polygons.corners(i), polygons.size(i));
@@ -107,62 +119,72 @@ void sum_parts(const ConvexPieces& pieces, const PieceTree& tree, const ConvexPo
     });
 }
 
-inline void piece_masses(const ConvexPieces& pieces, const PieceTree& tree,
-                         const ConvexPolygons& polygons, std::size_t first, std::size_t count,
-                         int threads, double* masses) {
-    sum_parts<MassSum>(
-        pieces, tree, polygons, first, count, threads,
+inline bool piece_masses(const ConvexPieces& pieces, const PieceTree& tree,
+                         const ConvexPolygons& polygons, int threads, int (*pending)(),
+                         double* masses) {
+    return sum_parts<MassSum>(
+        pieces, tree, polygons, threads, pending,
         [&](std::size_t piece, const Polygon& part) { return part_mass(pieces, piece, part); },
         [&](std::size_t i, const MassSum& sum) { masses[i] = sum.mass; });
 }
 
-inline void piece_moments(const ConvexPieces& pieces, const PieceTree& tree,
-                          const ConvexPolygons& polygons, std::size_t first, std::size_t count,
-                          int threads, const MomentArrays& moments) {
-    sum_parts<Moments>(
-        pieces, tree, polygons, first, count, threads,
+inline bool piece_moments(const ConvexPieces& pieces, const PieceTree& tree,
+                          const ConvexPolygons& polygons, int threads, int (*pending)(),
+                          const MomentArrays& moments) {
+    return sum_parts<Moments>(
+        pieces, tree, polygons, threads, pending,
         [&](std::size_t piece, const Polygon& part) { return part_moments(pieces, piece, part); },
         [&](std::size_t i, const Moments& cell) { moments.write(i, cell); });
 }
 
-// Adds to integrals[3 k ...] the integrals over piece k of the potential times 1 and times
-// x - corner 0 of the piece. The rule must be exact for degree 4 (potential, factor, Jacobian).
-// Parts are found in parallel and added in their order.
-inline void add_potential_integrals(const ConvexPieces& pieces, const PieceTree& tree,
-                                    const ConvexPolygons& polygons, const CellPotential& potential,
-                                    const GaussRule& rule, std::size_t first, std::size_t count,
-                                    int threads, double* integrals) {
-    struct Part {
-        std::size_t piece;
-        double integral;
-        Point moment;
-    };
-    std::vector<std::vector<Part>> found((count + kBatch - 1) / kBatch);
-    for_batches(first, count, threads, [&] { return PieceCutter(pieces, tree); },
-                [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
-        cutter.clear();
-        for (std::size_t i = begin; i < end; ++i)
-            cutter.add(i, polygons.corners(i), polygons.size(i));
-        std::vector<Part>& parts = found[(begin - first) / kBatch];
-        cutter.run(
-            [&](std::size_t, std::size_t i, std::size_t piece, const Polygon& polygon) {
-                Part part{piece, 0, {0, 0}};
-                const Point origin = pieces.corners(piece)[0];
-                polygon_nodes(polygon, rule, [&](Point x, double weight) {
-                    const double value = weight * potential(i, x);
-                    part.integral += value;
-                    part.moment = part.moment + value * (x - origin);
-                });
-                parts.push_back(part);
-            },
-            [](std::size_t, std::size_t) {});
+// The integrals of a potential over a part of a piece, times 1 and times x - corner 0 of the piece.
+struct PotentialIntegrals {
+    std::size_t piece;
+    double integral;
+    Point moment;
+};
+
+// The rule must be exact for degree 4 (potential, factor, Jacobian).
+inline PotentialIntegrals part_potential(const ConvexPieces& pieces, std::size_t piece,
+                                         const Polygon& part, const CellPotential& potential,
+                                         std::size_t cell, const GaussRule& rule) {
+    PotentialIntegrals sums{piece, 0, {0, 0}};
+    const Point origin = pieces.corners(piece)[0];
+    polygon_nodes(part, rule, [&](Point x, double weight) {
+        const double value = weight * potential(cell, x);
+        sums.integral += value;
+        sums.moment = sums.moment + value * (x - origin);
     });
-    for (const auto& parts : found)
-        for (const Part& part : parts) {
-            integrals[3 * part.piece] += part.integral;
-            integrals[3 * part.piece + 1] += part.moment.x;
-            integrals[3 * part.piece + 2] += part.moment.y;
-        }
+    return sums;
+}
+
+// Adds those over all parts of piece k to integrals[3 k ...]. Parts are found in parallel and added
+// in their order.
+inline bool add_potential_integrals(const ConvexPieces& pieces, const PieceTree& tree,
+                                    const ConvexPolygons& polygons, const CellPotential& potential,
+                                    const GaussRule& rule, int threads, int (*pending)(),
+                                    double* integrals) {
+    return for_portions(polygons.count, kPortion, pending, [&](std::size_t first, std::size_t last) {
+        std::vector<std::vector<PotentialIntegrals>> found((last - first + kBatch - 1) / kBatch);
+        run_batches(first, last, threads, [&] { return PieceCutter(pieces, tree); },
+                    [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
+            cutter.clear();
+            for (std::size_t i = begin; i < end; ++i)
+                cutter.add(i, polygons.corners(i), polygons.size(i));
+            auto& parts = found[(begin - first) / kBatch];
+            cutter.run(
+                [&](std::size_t, std::size_t i, std::size_t piece, const Polygon& part) {
+                    parts.push_back(part_potential(pieces, piece, part, potential, i, rule));
+                },
+                [](std::size_t, std::size_t) {});
+        });
+        for (const auto& parts : found)
+            for (const PotentialIntegrals& part : parts) {
+                integrals[3 * part.piece] += part.integral;
+                integrals[3 * part.piece + 1] += part.moment.x;
+                integrals[3 * part.piece + 2] += part.moment.y;
+            }
+    });
 }
 
 // The part of a line between two parameters.
@@ -208,13 +230,13 @@ struct Segment {
 };
 
 // edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e.
-inline void piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree,
-                               const DiagramEdges& diagram, std::size_t first, std::size_t count,
-                               int threads, double* edge_weights) {
+inline bool piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree,
+                               const DiagramEdges& diagram, int threads, int (*pending)(),
+                               double* edge_weights) {
     const Box& around = tree.box(tree.root());
     const EdgeLines lines(diagram, around.low, around.high);
-    for_batches(first, count, threads, [&] { return PieceSearch(tree); },
-                [&](PieceSearch& search, std::size_t begin, std::size_t end) {
+    return for_batches(diagram.count, threads, pending, [&] { return PieceSearch(tree); },
+                       [&](PieceSearch& search, std::size_t begin, std::size_t end) {
         std::vector<Segment> segments;
         std::vector<Box> boxes;
         std::vector<std::size_t> edges;
@@ -245,11 +267,11 @@ inline void piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree
 }
 
 // The density at points; on a side that two pieces share, that of one of them.
-inline void piece_densities(const ConvexPieces& pieces, const PieceTree& tree, const double* points,
-                            std::size_t first, std::size_t count, int threads, double* densities) {
+inline bool piece_densities(const ConvexPieces& pieces, const PieceTree& tree, const double* points,
+                            std::size_t count, int threads, int (*pending)(), double* densities) {
     const Point* point = reinterpret_cast<const Point*>(points);
-    for_batches(first, count, threads, [&] { return PieceSearch(tree); },
-                [&](PieceSearch& search, std::size_t begin, std::size_t end) {
+    return for_batches(count, threads, pending, [&] { return PieceSearch(tree); },
+                       [&](PieceSearch& search, std::size_t begin, std::size_t end) {
         std::fill(densities + begin, densities + end, 0.0);
         std::vector<Box> boxes;
         for (std::size_t i = begin; i < end; ++i) boxes.push_back({point[i], point[i]});

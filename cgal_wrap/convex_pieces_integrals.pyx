@@ -19,6 +19,7 @@ from cgal_wrap.diagrams cimport (
     gauss_rule_of,
     moment_arrays,
 )
+from cgal_wrap.interruption cimport check_finished, pending_signal
 
 cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
     cdef struct ConvexPieces:
@@ -31,27 +32,21 @@ cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
         PieceTree(const ConvexPieces&) except +
 
 cdef extern from "convex_pieces_integrals.hpp" namespace "sdot" nogil:
-    void piece_masses(
-        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, size_t, size_t, int,
+    bint piece_masses(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
         double*) except +
-    void piece_moments(
-        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, size_t, size_t, int,
+    bint piece_moments(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
         const MomentArrays&) except +
-    void add_potential_integrals(
+    bint add_potential_integrals(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const CellPotential&,
-        const GaussRule&, size_t, size_t, int, double*) except +
-    void piece_edge_weights(
-        const ConvexPieces&, const PieceTree&, const DiagramEdges&, size_t, size_t, int,
+        const GaussRule&, int, int (*)() noexcept, double*) except +
+    bint piece_edge_weights(
+        const ConvexPieces&, const PieceTree&, const DiagramEdges&, int, int (*)() noexcept,
         double*) except +
-    void piece_densities(
-        const ConvexPieces&, const PieceTree&, const double*, size_t, size_t, int,
+    bint piece_densities(
+        const ConvexPieces&, const PieceTree&, const double*, size_t, int, int (*)() noexcept,
         double*) except +
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() except -1
-
-# Cells, edges or points between two looks at pending signals, so that Ctrl-C answers soon.
-cdef size_t PER_SIGNAL_CHECK = 1 << 14
 
 
 cdef class PiecesKernel:
@@ -84,38 +79,30 @@ cdef class PiecesKernel:
 
     def masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,) of the density over convex polygons."""
-        cdef size_t count = offsets.shape[0] - 1
-        masses = np.empty(count)
-        cdef double[::1] masses_view = masses
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                piece_masses(
-                    self.pieces, self.tree.get()[0], polygons, first, size, threads,
-                    &masses_view[0])
-            first += size
-            PyErr_CheckSignals()
+        masses = np.empty(polygons.count)
+        cdef double[::1] masses_view = masses
+        cdef bint finished
+        with nogil:
+            finished = piece_masses(
+                self.pieces, self.tree.get()[0], polygons, threads, pending_signal,
+                &masses_view[0])
+        check_finished(finished)
         return masses
 
     def moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
         xx, xy, yy (n, 3) of the density over convex polygons."""
-        cdef size_t count = offsets.shape[0] - 1
-        masses = np.empty(count)
-        centroids = np.empty((count, 2))
-        second_moments = np.empty((count, 3))
-        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                piece_moments(
-                    self.pieces, self.tree.get()[0], polygons, first, size, threads, moments)
-            first += size
-            PyErr_CheckSignals()
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = piece_moments(
+                self.pieces, self.tree.get()[0], polygons, threads, pending_signal, moments)
+        check_finished(finished)
         return masses, centroids, second_moments
 
     def potential_integrals(
@@ -131,7 +118,6 @@ cdef class PiecesKernel:
 
         On polygon i it is ``sum_k metric_k (x_k - sites_ik)**2 - constants_i``.
         """
-        cdef size_t count = offsets.shape[0] - 1
         integrals = np.zeros((self.pieces.count, 3))
         cdef double[:, ::1] integrals_view = integrals
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
@@ -139,15 +125,12 @@ cdef class PiecesKernel:
         nodes, weights = np.polynomial.legendre.leggauss(3)
         nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
         cdef GaussRule rule = gauss_rule_of(nodes, weights)
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                add_potential_integrals(
-                    self.pieces, self.tree.get()[0], polygons, potential, rule, first, size,
-                    threads, &integrals_view[0, 0])
-            first += size
-            PyErr_CheckSignals()
+        cdef bint finished
+        with nogil:
+            finished = add_potential_integrals(
+                self.pieces, self.tree.get()[0], polygons, potential, rule, threads,
+                pending_signal, &integrals_view[0, 0])
+        check_finished(finished)
         return integrals
 
     def edge_weights(self, tuple edges, int threads):
@@ -159,15 +142,12 @@ cdef class PiecesKernel:
         cdef DiagramEdges diagram = diagram_edges(edges)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] edge_weights_view = edge_weights
-        cdef size_t first = 0, size
-        while first < diagram.count:
-            size = min(PER_SIGNAL_CHECK, diagram.count - first)
-            with nogil:
-                piece_edge_weights(
-                    self.pieces, self.tree.get()[0], diagram, first, size, threads,
-                    &edge_weights_view[0])
-            first += size
-            PyErr_CheckSignals()
+        cdef bint finished
+        with nogil:
+            finished = piece_edge_weights(
+                self.pieces, self.tree.get()[0], diagram, threads, pending_signal,
+                &edge_weights_view[0])
+        check_finished(finished)
         return edge_weights
 
     def densities(self, const double[:, ::1] points, int threads):
@@ -175,17 +155,10 @@ cdef class PiecesKernel:
         cdef size_t count = points.shape[0]
         densities = np.empty(count)
         cdef double[::1] densities_view = densities
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                piece_densities(
-                    self.pieces, self.tree.get()[0], first_number(points), first, size, threads,
-                    &densities_view[0])
-            first += size
-            PyErr_CheckSignals()
+        cdef bint finished
+        with nogil:
+            finished = piece_densities(
+                self.pieces, self.tree.get()[0], &points[0, 0] if count else NULL, count, threads,
+                pending_signal, &densities_view[0])
+        check_finished(finished)
         return densities
-
-
-cdef const double* first_number(const double[:, ::1] array) noexcept nogil:
-    return &array[0, 0] if array.shape[0] else NULL
