@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "box.hpp"
 #include "cell_potential.hpp"
 #include "convex_pieces.hpp"
 #include "convex_polygons.hpp"
@@ -18,6 +19,8 @@
 #include "interruption.hpp"
 #include "moments.hpp"
 #include "parallel.hpp"
+#include "piece_cutter.hpp"
+#include "piece_search.hpp"
 
 namespace sdot {
 

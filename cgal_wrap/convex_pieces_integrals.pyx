@@ -28,6 +28,7 @@ cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
         const int64_t* offsets
         const double* affine
 
+cdef extern from "piece_search.hpp" namespace "sdot" nogil:
     cdef cppclass PieceTree:
         PieceTree(const ConvexPieces&) except +
 

@@ -43,6 +43,14 @@ cdef extern from "gaussian_edges.hpp" namespace "sdot" nogil:
         const vector[Point]&, int, int (*)() noexcept, double*, double*) except +
 
 cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
+    bint c_polygon_masses "sdot::polygon_masses"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
+        double*) except +
+    bint c_polygon_moments "sdot::polygon_moments"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
+        const MomentArrays&) except +
+
+cdef extern from "gaussian_pull_back.hpp" namespace "sdot" nogil:
     cdef struct ComponentDerivatives:
         double mass
         Point mean
@@ -50,12 +58,6 @@ cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
         double xy
         double yy
 
-    bint c_polygon_masses "sdot::polygon_masses"(
-        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
-        double*) except +
-    bint c_polygon_moments "sdot::polygon_moments"(
-        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
-        const MomentArrays&) except +
     vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
         const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
         cpp_bool, int, int (*)() noexcept) except +

@@ -15,9 +15,10 @@
 #include "cell_potential.hpp"
 #include "convex_polygons.hpp"
 #include "geometry.hpp"
+#include "moments.hpp"
 #include "parallel.hpp"
+#include "pixel_pieces.hpp"
 #include "polynomial_grid.hpp"
-#include "polynomial_grid_moments.hpp"
 
 namespace sdot {
 
