@@ -19,7 +19,7 @@ from sdot.distributions.density import (
 )
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_real_array, freeze
+from sdot.validation import FloatArray, check_points, freeze
 
 __all__ = ["Pieces", "PiecesDensityKernel", "PiecewiseAffineDensity"]
 
@@ -107,9 +107,7 @@ class PiecewiseAffineDensity(Density):
         numpy.ndarray, (...)
             Zero outside the pieces. Where pieces overlap they add up.
         """
-        points = check_real_array(points, "points")
-        if points.ndim == 0 or points.shape[-1] != 2:
-            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        points = check_points(points)
         values: FloatArray = self._compiled.densities(points.reshape(-1, 2), driver.threads)
         return values.reshape(points.shape[:-1])
 
