@@ -32,19 +32,25 @@ cdef extern from "piece_search.hpp" namespace "sdot" nogil:
     cdef cppclass PieceTree:
         PieceTree(const ConvexPieces&) except +
 
-cdef extern from "convex_pieces_integrals.hpp" namespace "sdot" nogil:
+cdef extern from "convex_pieces_moments.hpp" namespace "sdot" nogil:
     bint piece_masses(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
         double*) except +
     bint piece_moments(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
         const MomentArrays&) except +
+
+cdef extern from "convex_pieces_pull_back.hpp" namespace "sdot" nogil:
     bint add_potential_integrals(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const CellPotential&,
         const GaussRule&, int, int (*)() noexcept, double*) except +
+
+cdef extern from "convex_pieces_edges.hpp" namespace "sdot" nogil:
     bint piece_edge_weights(
         const ConvexPieces&, const PieceTree&, const DiagramEdges&, int, int (*)() noexcept,
         double*) except +
+
+cdef extern from "convex_pieces_densities.hpp" namespace "sdot" nogil:
     bint piece_densities(
         const ConvexPieces&, const PieceTree&, const double*, size_t, int, int (*)() noexcept,
         double*) except +
