@@ -123,14 +123,7 @@ class PolynomialGrid(Density):
         PolynomialGrid
             With the first coordinate to the right and the second upwards.
         """
-        levels = grey_levels(array)
-        if invert:
-            if levels.max() > 1:
-                raise ValueError(
-                    "array: expected floats of at most 1 with invert=True, not "
-                    f"{levels.max()}; divide by the white level first"
-                )
-            levels = 1.0 - levels
+        levels = grey_levels(array, invert)
         if domain is None:
             height, width = levels.shape
             longer = max(height, width)
