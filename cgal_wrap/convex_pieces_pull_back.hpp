@@ -44,7 +44,7 @@ inline bool add_potential_integrals(const ConvexPieces& pieces, const PieceTree&
                                     const ConvexPolygons& polygons, const CellPotential& potential,
                                     const GaussRule& rule, int threads, int (*pending)(),
                                     double* integrals) {
-    return for_portions(polygons.count, kPortion, pending, [&](std::size_t first, std::size_t last) {
+    const auto add_portion = [&](std::size_t first, std::size_t last) {
         std::vector<std::vector<PotentialIntegrals>> found((last - first + kBatch - 1) / kBatch);
         run_batches(first, last, threads, [&] { return PieceCutter(pieces, tree); },
                     [&](PieceCutter& cutter, std::size_t begin, std::size_t end) {
@@ -64,7 +64,8 @@ inline bool add_potential_integrals(const ConvexPieces& pieces, const PieceTree&
                 integrals[3 * part.piece + 1] += part.moment.x;
                 integrals[3 * part.piece + 2] += part.moment.y;
             }
-    });
+    };
+    return for_portions(polygons.count, kPortion, pending, add_portion);
 }
 
 }  // namespace sdot

@@ -47,7 +47,8 @@ bool interruptible_for(std::size_t count, std::size_t portion, int threads, int 
     return for_portions(count, portion, pending, [&](std::size_t first, std::size_t last) {
         parallel_for(
             last - first, threads,
-            [&](std::size_t begin, std::size_t end) { body(first + begin, first + end); }, smallest);
+            [&](std::size_t begin, std::size_t end) { body(first + begin, first + end); },
+            smallest);
     });
 }
 
