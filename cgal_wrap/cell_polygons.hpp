@@ -2,34 +2,32 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "convex_polygons.hpp"
+#include "diagram_edges.hpp"
 #include "geometry.hpp"
+#include "moments.hpp"
 #include "parallel.hpp"
 
 namespace sdot {
 
-// A power diagram as its compiled maker returns it (see power_diagram.pyx), and the
-// edges around each site: edge `cell_edges[k]`, `cell_offsets[i] <= k < cell_offsets[i+1]`.
-struct DiagramArrays {
-    WeightedSites sites;
-    const double* vertices;
-    const std::int32_t *edge_sites, *edge_vertices;
+// The edges around each site: edge `cell_edges[k]`, `cell_offsets[i] <= k < cell_offsets[i+1]`.
+struct DiagramCells {
+    DiagramEdges edges;
     const std::int32_t *cell_offsets, *cell_edges;
 
-    Point vertex(std::int32_t v) const { return {vertices[2 * v], vertices[2 * v + 1]}; }
     std::int32_t other_site(std::int32_t edge, std::int32_t site) const {
-        return edge_sites[2 * edge] == site ? edge_sites[2 * edge + 1] : edge_sites[2 * edge];
+        return edges.left(edge) == site ? edges.right(edge) : edges.left(edge);
     }
 };
 
 class CellCutter {
 public:
-    CellCutter(const DiagramArrays& diagram, const Polygon& domain)
-        : diagram_(diagram), domain_(domain) {}
+    CellCutter(const DiagramCells& diagram, const Polygon& domain)
+        : diagram_(diagram), edges_(diagram.edges), domain_(domain) {}
 
     // The cell of a site that is not hidden, counter-clockwise; empty outside the domain.
     const Polygon& cut(std::int32_t site) {
@@ -54,17 +52,17 @@ private:
         ends_.clear();
         for (auto k = begin; k < end; ++k) {
             const auto edge = diagram_.cell_edges[k];
-            const bool left = diagram_.edge_sites[2 * edge] == site;
-            const auto start = diagram_.edge_vertices[2 * edge + (left ? 0 : 1)];
-            const auto finish = diagram_.edge_vertices[2 * edge + (left ? 1 : 0)];
-            if (start < 0 || finish < 0 || !inside_domain(diagram_.vertex(start))) return false;
+            const bool left = edges_.left(edge) == site;
+            const auto start = edges_.edge_vertices[2 * edge + (left ? 0 : 1)];
+            const auto finish = edges_.edge_vertices[2 * edge + (left ? 1 : 0)];
+            if (start < 0 || finish < 0 || !inside_domain(edges_.vertex(start))) return false;
             starts_.push_back(start);
             ends_.push_back(finish);
         }
         polygon_.clear();
         std::int32_t current = starts_.empty() ? -1 : starts_[0];
         for (std::size_t step = 0; step < starts_.size(); ++step) {
-            polygon_.push_back(diagram_.vertex(current));
+            polygon_.push_back(edges_.vertex(current));
             const auto found = std::find(starts_.begin(), starts_.end(), current);
             if (found == starts_.end()) return false;
             current = ends_[found - starts_.begin()];
@@ -78,7 +76,7 @@ private:
             const auto other = diagram_.other_site(diagram_.cell_edges[k], site);
             // Seen from the same site by both cells.
             const Bisector bisector =
-                diagram_.sites.bisector(std::min(site, other), std::max(site, other));
+                edges_.sites.bisector(std::min(site, other), std::max(site, other));
             clip(polygon_, [&](Point x) { return bisector.side(x); }, scratch_,
                  site < other ? 1.0 : -1.0);
             polygon_.swap(scratch_);
@@ -86,22 +84,24 @@ private:
         if (polygon_.size() < 3) polygon_.clear();
     }
 
-    const DiagramArrays& diagram_;
+    const DiagramCells& diagram_;
+    const DiagramEdges& edges_;
     const Polygon& domain_;
     Polygon polygon_, scratch_;
     std::vector<std::int32_t> starts_, ends_;
 };
 
 // All cells: `offsets` (sites + 1) into the returned points. Hidden sites have none.
-inline std::vector<Point> cell_polygons(const DiagramArrays& diagram, const std::uint8_t* is_hidden,
+inline std::vector<Point> cell_polygons(const DiagramCells& diagram, const std::uint8_t* is_hidden,
                                         const Polygon& domain, int threads,
                                         std::int64_t* offsets) {
-    const std::size_t blocks = std::max<std::size_t>(1, diagram.sites.count / kSmallestParallelRange);
+    const std::size_t sites = diagram.edges.sites.count;
+    const std::size_t blocks = std::max<std::size_t>(1, sites / kSmallestParallelRange);
     std::vector<std::vector<Point>> points(blocks);
     const auto run_block = [&](std::size_t block) {
         CellCutter cutter(diagram, domain);
-        const std::size_t begin = diagram.sites.count * block / blocks;
-        const std::size_t end = diagram.sites.count * (block + 1) / blocks;
+        const std::size_t begin = sites * block / blocks;
+        const std::size_t end = sites * (block + 1) / blocks;
         for (std::size_t site = begin; site < end; ++site) {
             std::size_t corners = 0;
             if (!is_hidden[site]) {
@@ -116,9 +116,9 @@ inline std::vector<Point> cell_polygons(const DiagramArrays& diagram, const std:
         for (std::size_t block = begin; block < end; ++block) run_block(block);
     }, 1);
     offsets[0] = 0;
-    for (std::size_t site = 0; site < diagram.sites.count; ++site) offsets[site + 1] += offsets[site];
+    for (std::size_t site = 0; site < sites; ++site) offsets[site + 1] += offsets[site];
     std::vector<Point> all;
-    all.reserve(static_cast<std::size_t>(offsets[diagram.sites.count]));
+    all.reserve(static_cast<std::size_t>(offsets[sites]));
     for (auto& part : points) {
         all.insert(all.end(), part.begin(), part.end());
         std::vector<Point>().swap(part);
@@ -126,34 +126,15 @@ inline std::vector<Point> cell_polygons(const DiagramArrays& diagram, const std:
     return all;
 }
 
-// Area, centroid and central second moments (xx, xy, yy) of each polygon.
-inline void polygon_moments(const double* points, const std::int64_t* offsets, std::size_t count,
-                            int threads, double* areas, double* centroids, double* moments) {
-    const auto one = [&](std::size_t i) {
-        const Point* corner = reinterpret_cast<const Point*>(points) + offsets[i];
-        const auto corners = offsets[i + 1] - offsets[i];
-        double area = 0, xx = 0, xy = 0, yy = 0;
-        Point first{0, 0};
-        for (std::int64_t k = 1; k + 1 < corners; ++k) {  // fan from corner 0
-            const Point a = corner[k] - corner[0], b = corner[k + 1] - corner[0];
-            const double twice = cross(a, b);
-            area += twice / 2;
-            first = first + (twice / 6) * (a + b);
-            xx += twice / 12 * (a.x * a.x + a.x * b.x + b.x * b.x);
-            yy += twice / 12 * (a.y * a.y + a.y * b.y + b.y * b.y);
-            xy += twice / 24 * (2 * a.x * a.y + a.x * b.y + b.x * a.y + 2 * b.x * b.y);
+// Area, centroid and central second moments of each polygon.
+inline void polygon_moments(const ConvexPolygons& polygons, int threads,
+                            const MomentArrays& moments) {
+    parallel_for(polygons.count, threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            const RawMoments sums = polygon_raw_moments(polygons.corners(i), polygons.size(i));
+            moments.write(i, sums.central());
+            moments.masses[i] = sums.mass;  // that of a sliver may be rounded to below zero
         }
-        const Point mean = area > 0 ? (1 / area) * first : Point{0, 0};
-        const Point origin = corners > 0 ? corner[0] : Point{std::nan(""), std::nan("")};
-        areas[i] = area;
-        centroids[2 * i] = origin.x + mean.x;
-        centroids[2 * i + 1] = origin.y + mean.y;
-        moments[3 * i] = xx - area * mean.x * mean.x;
-        moments[3 * i + 1] = xy - area * mean.x * mean.y;
-        moments[3 * i + 2] = yy - area * mean.y * mean.y;
-    };
-    parallel_for(count, threads, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) one(i);
     });
 }
 

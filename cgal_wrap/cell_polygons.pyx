@@ -8,30 +8,30 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
-from cgal_wrap.diagrams cimport Point, WeightedSites, weighted_sites
+from cgal_wrap.diagrams cimport (
+    ConvexPolygons,
+    DiagramEdges,
+    MomentArrays,
+    Point,
+    convex_polygons,
+    diagram_edges,
+    moment_arrays,
+)
 
 cdef extern from "cell_polygons.hpp" namespace "sdot" nogil:
-    cdef struct DiagramArrays:
-        WeightedSites sites
-        const double* vertices
-        const int32_t* edge_sites
-        const int32_t* edge_vertices
+    cdef struct DiagramCells:
+        DiagramEdges edges
         const int32_t* cell_offsets
         const int32_t* cell_edges
 
     vector[Point] c_cell_polygons "sdot::cell_polygons"(
-        const DiagramArrays&, const uint8_t*, const vector[Point]&, int, int64_t*) except +
+        const DiagramCells&, const uint8_t*, const vector[Point]&, int, int64_t*) except +
     void c_polygon_moments "sdot::polygon_moments"(
-        const double*, const int64_t*, size_t, int, double*, double*, double*) except +
+        const ConvexPolygons&, int, const MomentArrays&) except +
 
 
 def cell_polygons(
-    const double[:, ::1] positions,
-    const double[::1] weights,
-    const double[::1] low_weights,
-    const double[:, ::1] vertices,
-    const int32_t[:, ::1] edge_sites,
-    const int32_t[:, ::1] edge_vertices,
+    tuple edges,
     const int32_t[::1] cell_offsets,
     const int32_t[::1] cell_edges,
     const uint8_t[::1] is_hidden,
@@ -40,17 +40,15 @@ def cell_polygons(
 ):
     """Cells cut to the convex, counter-clockwise polygon ``domain``.
 
+    ``edges``: see diagrams.pxd; ``cell_offsets`` and ``cell_edges``: those around each site.
     Returns ``points`` (p, 2) and ``offsets`` (n + 1,) with the corners of cell i in
     ``points[offsets[i]:offsets[i + 1]]``, counter-clockwise.
     """
-    cdef DiagramArrays diagram
-    diagram.sites = weighted_sites(positions, weights, low_weights)
-    diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
-    diagram.edge_sites = &edge_sites[0, 0] if edge_sites.shape[0] else NULL
-    diagram.edge_vertices = &edge_vertices[0, 0] if edge_vertices.shape[0] else NULL
+    cdef DiagramCells diagram
+    diagram.edges = diagram_edges(edges)
     diagram.cell_offsets = &cell_offsets[0]
     diagram.cell_edges = &cell_edges[0] if cell_edges.shape[0] else NULL
-    offsets = np.empty(diagram.sites.count + 1, dtype=np.int64)
+    offsets = np.empty(diagram.edges.sites.count + 1, dtype=np.int64)
     cdef int64_t[::1] offsets_view = offsets
     cdef vector[Point] corners
     cdef Py_ssize_t k
@@ -67,17 +65,12 @@ def cell_polygons(
 
 
 def polygon_moments(const double[:, ::1] points, const int64_t[::1] offsets, int threads):
-    """Areas (n,), centroids (n, 2; NaN without corners) and central second moments (n, 3)."""
-    cdef size_t count = offsets.shape[0] - 1
-    areas = np.empty(count)
-    centroids = np.empty((count, 2))
-    moments = np.empty((count, 3))
-    cdef double[::1] areas_view = areas
-    cdef double[:, ::1] centroids_view = centroids
-    cdef double[:, ::1] moments_view = moments
-    if count:
-        with nogil:
-            c_polygon_moments(
-                &points[0, 0] if points.shape[0] else NULL, &offsets[0], count, threads,
-                &areas_view[0], &centroids_view[0, 0], &moments_view[0, 0])
-    return areas, centroids, moments
+    """Areas (n,), centroids (n, 2; NaN without area) and central second moments (n, 3)."""
+    cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+    areas = np.empty(polygons.count)
+    centroids = np.empty((polygons.count, 2))
+    second_moments = np.empty((polygons.count, 3))
+    cdef MomentArrays moments = moment_arrays(areas, centroids, second_moments)
+    with nogil:
+        c_polygon_moments(polygons, threads, moments)
+    return areas, centroids, second_moments

@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Integrals of a density that is affine on convex pieces over power cells and their edges."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t
 from libcpp.memory cimport unique_ptr
 
 import numpy as np
@@ -12,11 +12,14 @@ from cgal_wrap.diagrams cimport (
     ConvexPolygons,
     DiagramEdges,
     GaussRule,
+    MomentArrays,
     cell_potential,
     convex_polygons,
     diagram_edges,
-    weighted_sites,
+    gauss_rule_of,
+    moment_arrays,
 )
+from cgal_wrap.interruption cimport check_finished, pending_signal
 
 cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
     cdef struct ConvexPieces:
@@ -25,31 +28,32 @@ cdef extern from "convex_pieces.hpp" namespace "sdot" nogil:
         const int64_t* offsets
         const double* affine
 
+cdef extern from "piece_search.hpp" namespace "sdot" nogil:
     cdef cppclass PieceTree:
         PieceTree(const ConvexPieces&) except +
 
-cdef extern from "convex_pieces_integrals.hpp" namespace "sdot" nogil:
-    void piece_masses(
-        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, size_t, size_t, int,
+cdef extern from "convex_pieces_moments.hpp" namespace "sdot" nogil:
+    bint piece_masses(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
         double*) except +
-    void piece_moments(
-        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, size_t, size_t, int,
-        double*, double*, double*) except +
-    void add_potential_integrals(
+    bint piece_moments(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
+        const MomentArrays&) except +
+
+cdef extern from "convex_pieces_pull_back.hpp" namespace "sdot" nogil:
+    bint add_potential_integrals(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const CellPotential&,
-        const GaussRule&, size_t, size_t, int, double*) except +
-    void piece_edge_weights(
-        const ConvexPieces&, const PieceTree&, const DiagramEdges&, size_t, size_t, int,
-        double*) except +
-    void piece_densities(
-        const ConvexPieces&, const PieceTree&, const double*, size_t, size_t, int,
+        const GaussRule&, int, int (*)() noexcept, double*) except +
+
+cdef extern from "convex_pieces_edges.hpp" namespace "sdot" nogil:
+    bint piece_edge_weights(
+        const ConvexPieces&, const PieceTree&, const DiagramEdges&, int, int (*)() noexcept,
         double*) except +
 
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() except -1
-
-# Cells, edges or points between two looks at pending signals, so that Ctrl-C answers soon.
-cdef size_t PER_SIGNAL_CHECK = 1 << 14
+cdef extern from "convex_pieces_densities.hpp" namespace "sdot" nogil:
+    bint piece_densities(
+        const ConvexPieces&, const PieceTree&, const double*, size_t, int, int (*)() noexcept,
+        double*) except +
 
 
 cdef class PiecesKernel:
@@ -82,41 +86,30 @@ cdef class PiecesKernel:
 
     def masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,) of the density over convex polygons."""
-        cdef size_t count = offsets.shape[0] - 1
-        masses = np.empty(count)
-        cdef double[::1] masses_view = masses
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                piece_masses(
-                    self.pieces, self.tree.get()[0], polygons, first, size, threads,
-                    &masses_view[0])
-            first += size
-            PyErr_CheckSignals()
+        masses = np.empty(polygons.count)
+        cdef double[::1] masses_view = masses
+        cdef bint finished
+        with nogil:
+            finished = piece_masses(
+                self.pieces, self.tree.get()[0], polygons, threads, pending_signal,
+                &masses_view[0])
+        check_finished(finished)
         return masses
 
     def moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
         xx, xy, yy (n, 3) of the density over convex polygons."""
-        cdef size_t count = offsets.shape[0] - 1
-        masses = np.empty(count)
-        centroids = np.empty((count, 2))
-        second_moments = np.empty((count, 3))
-        cdef double[::1] masses_view = masses
-        cdef double[:, ::1] centroids_view = centroids
-        cdef double[:, ::1] second_moments_view = second_moments
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                piece_moments(
-                    self.pieces, self.tree.get()[0], polygons, first, size, threads,
-                    &masses_view[0], &centroids_view[0, 0], &second_moments_view[0, 0])
-            first += size
-            PyErr_CheckSignals()
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = piece_moments(
+                self.pieces, self.tree.get()[0], polygons, threads, pending_signal, moments)
+        check_finished(finished)
         return masses, centroids, second_moments
 
     def potential_integrals(
@@ -132,51 +125,36 @@ cdef class PiecesKernel:
 
         On polygon i it is ``sum_k metric_k (x_k - sites_ik)**2 - constants_i``.
         """
-        cdef size_t count = offsets.shape[0] - 1
         integrals = np.zeros((self.pieces.count, 3))
         cdef double[:, ::1] integrals_view = integrals
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         cdef CellPotential potential = cell_potential(metric, sites, constants)
         nodes, weights = np.polynomial.legendre.leggauss(3)
-        cdef double[::1] nodes_view = 0.5 * (nodes + 1.0)
-        cdef double[::1] weights_view = 0.5 * weights
-        cdef GaussRule rule = GaussRule(3, &nodes_view[0], &weights_view[0])
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                add_potential_integrals(
-                    self.pieces, self.tree.get()[0], polygons, potential, rule, first, size,
-                    threads, &integrals_view[0, 0])
-            first += size
-            PyErr_CheckSignals()
+        nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
+        cdef GaussRule rule = gauss_rule_of(nodes, weights)
+        cdef bint finished
+        with nogil:
+            finished = add_potential_integrals(
+                self.pieces, self.tree.get()[0], polygons, potential, rule, threads,
+                pending_signal, &integrals_view[0, 0])
+        check_finished(finished)
         return integrals
 
-    def edge_weights(
-        self,
-        const double[:, ::1] positions,
-        const double[::1] weights,
-        const double[::1] low_weights,
-        const double[:, ::1] vertices,
-        const int32_t[:, ::1] edge_sites,
-        const int32_t[:, ::1] edge_vertices,
-        int threads,
-    ):
+    def edge_weights(self, tuple edges, int threads):
         """The integral of the density along each edge of a diagram (e,), divided by twice the
-        distance of its two sites. On a side that two pieces share their mean counts."""
-        cdef DiagramEdges diagram = diagram_edges(
-            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
+        distance of its two sites. On a side that two pieces share their mean counts.
+
+        ``edges``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] edge_weights_view = edge_weights
-        cdef size_t first = 0, size
-        while first < diagram.count:
-            size = min(PER_SIGNAL_CHECK, diagram.count - first)
-            with nogil:
-                piece_edge_weights(
-                    self.pieces, self.tree.get()[0], diagram, first, size, threads,
-                    &edge_weights_view[0])
-            first += size
-            PyErr_CheckSignals()
+        cdef bint finished
+        with nogil:
+            finished = piece_edge_weights(
+                self.pieces, self.tree.get()[0], diagram, threads, pending_signal,
+                &edge_weights_view[0])
+        check_finished(finished)
         return edge_weights
 
     def densities(self, const double[:, ::1] points, int threads):
@@ -184,17 +162,10 @@ cdef class PiecesKernel:
         cdef size_t count = points.shape[0]
         densities = np.empty(count)
         cdef double[::1] densities_view = densities
-        cdef size_t first = 0, size
-        while first < count:
-            size = min(PER_SIGNAL_CHECK, count - first)
-            with nogil:
-                piece_densities(
-                    self.pieces, self.tree.get()[0], first_number(points), first, size, threads,
-                    &densities_view[0])
-            first += size
-            PyErr_CheckSignals()
+        cdef bint finished
+        with nogil:
+            finished = piece_densities(
+                self.pieces, self.tree.get()[0], &points[0, 0] if count else NULL, count, threads,
+                pending_signal, &densities_view[0])
+        check_finished(finished)
         return densities
-
-
-cdef const double* first_number(const double[:, ::1] array) noexcept nogil:
-    return &array[0, 0] if array.shape[0] else NULL

@@ -28,6 +28,12 @@ cdef extern from "convex_polygons.hpp" namespace "sdot" nogil:
         const Point* points
         const int64_t* offsets
 
+cdef extern from "moments.hpp" namespace "sdot" nogil:
+    cdef struct MomentArrays:
+        double* masses
+        double* centroids
+        double* second_moments
+
 cdef extern from "cell_potential.hpp" namespace "sdot" nogil:
     cdef struct CellPotential:
         Point metric
@@ -54,14 +60,15 @@ cdef inline WeightedSites weighted_sites(
     return WeightedSites(count, &positions[0, 0], &weights[0], &low_weights[0])
 
 
-cdef inline DiagramEdges diagram_edges(
-    const WeightedSites& sites,
-    const double[:, ::1] vertices,
-    const int32_t[:, ::1] edge_sites,
-    const int32_t[:, ::1] edge_vertices,
-) noexcept:
+cdef inline DiagramEdges diagram_edges(tuple edges) except *:
+    """``edges``: positions, weights and low_weights of the sites, vertices, edge_sites and
+    edge_vertices. It must outlive the result."""
+    cdef const double[:, ::1] positions, vertices
+    cdef const double[::1] weights, low_weights
+    cdef const int32_t[:, ::1] edge_sites, edge_vertices
+    positions, weights, low_weights, vertices, edge_sites, edge_vertices = edges
     cdef DiagramEdges diagram
-    diagram.sites = sites
+    diagram.sites = weighted_sites(positions, weights, low_weights)
     diagram.count = edge_sites.shape[0]
     diagram.vertices = &vertices[0, 0] if vertices.shape[0] else NULL
     diagram.edge_sites = &edge_sites[0, 0] if diagram.count else NULL
@@ -77,6 +84,18 @@ cdef inline ConvexPolygons convex_polygons(
     polygons.points = <const Point*> &points[0, 0] if points.shape[0] else NULL
     polygons.offsets = &offsets[0]
     return polygons
+
+
+cdef inline MomentArrays moment_arrays(
+    double[::1] masses, double[:, ::1] centroids, double[:, ::1] second_moments
+) noexcept:
+    if masses.shape[0] == 0:
+        return MomentArrays(NULL, NULL, NULL)
+    return MomentArrays(&masses[0], &centroids[0, 0], &second_moments[0, 0])
+
+
+cdef inline GaussRule gauss_rule_of(const double[::1] nodes, const double[::1] weights) noexcept:
+    return GaussRule(nodes.shape[0], &nodes[0], &weights[0])
 
 
 cdef inline CellPotential cell_potential(

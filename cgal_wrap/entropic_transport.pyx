@@ -8,7 +8,9 @@ middles of its boxes.
 
 import numpy as np
 
-cdef extern from "entropic_transport.hpp" namespace "sdot" nogil:
+from cgal_wrap.interruption cimport check_finished, pending_signal
+
+cdef extern from "uniform_grid.hpp" namespace "sdot" nogil:
     cdef struct UniformAxis:
         double first
         double step
@@ -18,34 +20,26 @@ cdef extern from "entropic_transport.hpp" namespace "sdot" nogil:
         UniformAxis x
         UniformAxis y
 
+cdef extern from "grid_log_sum.hpp" namespace "sdot" nogil:
+    cdef cppclass GridLogSum:
+        GridLogSum(const UniformGrid&, const UniformGrid&, double) except +
+        void apply "operator()"(const double*, int, double*) except +
+
+cdef extern from "sinkhorn.hpp" namespace "sdot" nogil:
     cdef struct Marginal:
         UniformGrid grid
         const double* log_masses
         double* potential
 
-    cdef cppclass GridLogSum:
-        GridLogSum(const UniformGrid&, const UniformGrid&, double) except +
-        void apply "operator()"(const double*, int, double*) except +
-
-    cdef cppclass SoftCTransform:
-        SoftCTransform(
-            const UniformGrid&, const double*, const UniformGrid&, double, int) except +
-        void at(const double*, size_t, int, double*) except +
-
     bint c_sinkhorn "sdot::sinkhorn"(
         const Marginal&, const Marginal&, const double*, size_t, int, int,
         int (*)() noexcept) except +
 
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()
-
-
-cdef int pending_signal() noexcept with gil:
-    return PyErr_CheckSignals()
-
-
-cdef int raise_pending() except -1:
-    return -1  # the signal's handler has set the exception
+cdef extern from "soft_c_transform.hpp" namespace "sdot" nogil:
+    cdef cppclass SoftCTransform:
+        SoftCTransform(
+            const UniformGrid&, const double*, const UniformGrid&, double, int) except +
+        void at(const double*, size_t, int, double*) except +
 
 
 cdef UniformAxis middles(double low, double high, size_t count):
@@ -118,8 +112,7 @@ def sinkhorn(
         with nogil:
             finished = c_sinkhorn(
                 site_side, density_side, &epsilons[0], count, sweeps, threads, pending_signal)
-    if not finished:
-        raise_pending()
+    check_finished(finished)
 
 
 def soft_c_transform(

@@ -11,6 +11,7 @@
 #include <limits>
 #include <vector>
 
+#include "box.hpp"
 #include "geometry.hpp"
 
 namespace sdot {
@@ -42,16 +43,6 @@ struct Gaussian {
 };
 
 using GaussianMixture = std::vector<Gaussian>;
-
-struct Box {
-    Point low{std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
-    Point high{-std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-
-    void include(Point p) {
-        low = {std::min(low.x, p.x), std::min(low.y, p.y)};
-        high = {std::max(high.x, p.x), std::max(high.y, p.y)};
-    }
-};
 
 // What is negligible: against the density that is there, for sums over the components; or against
 // the component itself, for its own derivatives, which do not shrink with its mass.

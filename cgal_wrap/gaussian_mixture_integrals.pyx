@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Integrals of a Gaussian mixture over power cells and their edges."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libcpp cimport bool as cpp_bool
 from libcpp.vector cimport vector
 
@@ -13,12 +13,14 @@ from cgal_wrap.diagrams cimport (
     ConvexPolygons,
     DiagramEdges,
     GaussRules,
+    MomentArrays,
     Point,
     cell_potential,
     convex_polygons,
     diagram_edges,
-    weighted_sites,
+    moment_arrays,
 )
+from cgal_wrap.interruption cimport check_finished, pending_signal
 
 cdef extern from "gaussian_mixture.hpp" namespace "sdot" nogil:
     cdef struct Triangular:
@@ -41,6 +43,14 @@ cdef extern from "gaussian_edges.hpp" namespace "sdot" nogil:
         const vector[Point]&, int, int (*)() noexcept, double*, double*) except +
 
 cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
+    bint c_polygon_masses "sdot::polygon_masses"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
+        double*) except +
+    bint c_polygon_moments "sdot::polygon_moments"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
+        const MomentArrays&) except +
+
+cdef extern from "gaussian_pull_back.hpp" namespace "sdot" nogil:
     cdef struct ComponentDerivatives:
         double mass
         Point mean
@@ -48,26 +58,9 @@ cdef extern from "gaussian_integrals.hpp" namespace "sdot" nogil:
         double xy
         double yy
 
-    bint c_polygon_masses "sdot::polygon_masses"(
-        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
-        double*) except +
-    bint c_polygon_moments "sdot::polygon_moments"(
-        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
-        double*, double*, double*) except +
     vector[ComponentDerivatives] c_pull_back "sdot::pull_back"(
         const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
         cpp_bool, int, int (*)() noexcept) except +
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()
-
-
-cdef int pending_signal() noexcept with gil:
-    return PyErr_CheckSignals()
-
-
-cdef int check_finished(bint finished) except -1:
-    return 0 if finished else -1  # the signal's handler has set the exception
 
 
 # The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
@@ -118,12 +111,7 @@ cdef class MixtureKernel:
 
     def masses_and_edge_weights(
         self,
-        const double[:, ::1] positions,
-        const double[::1] weights,
-        const double[::1] low_weights,
-        const double[:, ::1] vertices,
-        const int32_t[:, ::1] edge_sites,
-        const int32_t[:, ::1] edge_vertices,
+        tuple edges,
         const uint8_t[::1] is_hidden,
         const double[:, ::1] domain,
         bint on_the_plane,
@@ -133,10 +121,9 @@ cdef class MixtureKernel:
         convex polygon, divided by twice the distance of its two sites (e,).
 
         The masses are those on the whole plane, for which the density has to be zero outside of
-        the polygon; None unless ``on_the_plane``.
+        the polygon; None unless ``on_the_plane``. ``edges``: see diagrams.pxd.
         """
-        cdef DiagramEdges diagram = diagram_edges(
-            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
+        cdef DiagramEdges diagram = diagram_edges(edges)
         cdef vector[Point] corners
         cdef Py_ssize_t k
         for k in range(domain.shape[0]):
@@ -163,15 +150,11 @@ cdef class MixtureKernel:
         masses = np.empty(polygons.count)
         centroids = np.empty((polygons.count, 2))
         second_moments = np.empty((polygons.count, 3))
-        cdef double[::1] masses_view = masses
-        cdef double[:, ::1] centroids_view = centroids
-        cdef double[:, ::1] second_view = second_moments
-        cdef bint finished = True
-        if polygons.count:
-            with nogil:
-                finished = c_polygon_moments(
-                    self.mixture, self.rules, polygons, threads, pending_signal,
-                    &masses_view[0], &centroids_view[0, 0], &second_view[0, 0])
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = c_polygon_moments(
+                self.mixture, self.rules, polygons, threads, pending_signal, moments)
         check_finished(finished)
         return masses, centroids, second_moments
 

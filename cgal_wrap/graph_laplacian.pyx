@@ -7,14 +7,18 @@ from libcpp.memory cimport unique_ptr
 
 import numpy as np
 
-cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
+from cgal_wrap.interruption cimport check_finished, pending_signal
+
+cdef extern from "graph.hpp" namespace "sdot" nogil:
     cdef cppclass Graph:
         @staticmethod
         Graph from_edges(size_t, size_t, const int32_t*, const double*) except +
 
+cdef extern from "multigrid.hpp" namespace "sdot" nogil:
     cdef cppclass Multigrid:
         Multigrid(Graph, int) except +
 
+cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
     cdef struct LinearSolveReport:
         int iterations
         double relative_residual
@@ -22,17 +26,6 @@ cdef extern from "graph_laplacian.hpp" namespace "sdot" nogil:
 
     LinearSolveReport solve_graph_laplacian(
         Multigrid&, const double*, double, int, int (*)() noexcept, double*) except +
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()
-
-
-cdef int pending_signal() noexcept with gil:
-    return PyErr_CheckSignals()
-
-
-cdef int raise_pending() except -1:
-    return -1  # the signal's handler has set the exception
 
 
 cdef class GraphLaplacian:
@@ -72,6 +65,5 @@ cdef class GraphLaplacian:
             report = solve_graph_laplacian(
                 self.multigrid.get()[0], &right_side[0], tolerance, max_iterations,
                 pending_signal, &view[0])
-        if report.interrupted:
-            raise_pending()
+        check_finished(not report.interrupted)
         return solution, report.iterations, report.relative_residual

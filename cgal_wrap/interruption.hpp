@@ -28,18 +28,28 @@ private:
     Clock::time_point last_;
 };
 
+// body(begin, end) for one portion of a range after the other; returns false if it was interrupted
+// between two of them.
+template <class Body>
+bool for_portions(std::size_t count, std::size_t portion, int (*pending)(), const Body& body) {
+    InterruptionCheck interrupted(pending);
+    for (std::size_t begin = 0; begin < count; begin += portion) {
+        if (interrupted()) return false;
+        body(begin, std::min(count, begin + portion));
+    }
+    return true;
+}
+
 // `parallel_for` that stops between portions of the range; returns false if it was interrupted.
 template <class Body>
 bool interruptible_for(std::size_t count, std::size_t portion, int threads, int (*pending)(),
                        const Body& body, std::size_t smallest) {
-    InterruptionCheck interrupted(pending);
-    for (std::size_t first = 0; first < count; first += portion) {
-        if (interrupted()) return false;
+    return for_portions(count, portion, pending, [&](std::size_t first, std::size_t last) {
         parallel_for(
-            std::min(portion, count - first), threads,
-            [&](std::size_t begin, std::size_t end) { body(first + begin, first + end); }, smallest);
-    }
-    return true;
+            last - first, threads,
+            [&](std::size_t begin, std::size_t end) { body(first + begin, first + end); },
+            smallest);
+    });
 }
 
 }  // namespace sdot

@@ -1,6 +1,9 @@
 // Mass, mean and second moments of parts of a density, and Gauss rules on convex polygons.
 #pragma once
 
+#include <cstddef>
+#include <limits>
+
 #include "gauss_rules.hpp"
 #include "geometry.hpp"
 
@@ -49,12 +52,28 @@ struct RawMoments {
     }
 };
 
+// The moments of cells one after the other, in arrays that the caller has made.
+struct MomentArrays {
+    double *masses, *centroids, *second_moments;  // (n,), (n, 2), and (n, 3) for xx, xy, yy
+
+    void write(std::size_t i, const Moments& cell) const {
+        const double undefined = std::numeric_limits<double>::quiet_NaN();
+        masses[i] = cell.mass;
+        centroids[2 * i] = cell.mass > 0 ? cell.mean.x : undefined;
+        centroids[2 * i + 1] = cell.mass > 0 ? cell.mean.y : undefined;
+        second_moments[3 * i] = cell.xx;
+        second_moments[3 * i + 1] = cell.xy;
+        second_moments[3 * i + 2] = cell.yy;
+    }
+};
+
 // Moments of the uniform density 1 on a convex polygon.
-inline RawMoments polygon_raw_moments(const Polygon& polygon) {
+inline RawMoments polygon_raw_moments(const Point* corners, std::size_t count) {
     RawMoments sums;
-    sums.origin = polygon[0];
-    for (std::size_t k = 1; k + 1 < polygon.size(); ++k) {
-        const Point a = polygon[k] - polygon[0], b = polygon[k + 1] - polygon[0];
+    if (count == 0) return sums;
+    sums.origin = corners[0];
+    for (std::size_t k = 1; k + 1 < count; ++k) {
+        const Point a = corners[k] - corners[0], b = corners[k + 1] - corners[0];
         const double twice = cross(a, b);
         sums.mass += twice / 2;
         sums.first = sums.first + (twice / 6) * (a + b);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "gauss_rules.hpp"
 #include "geometry.hpp"
@@ -113,5 +114,17 @@ private:
         return (high - low) * sum;
     }
 };
+
+// Calls run(count), a constant, for loops over so many terms to be unrolled; 0 is for any number.
+template <class Run>
+void with_constant_terms(int terms, const Run& run) {
+    switch (terms) {
+        case 1: run(std::integral_constant<int, 1>{}); break;
+        case 2: run(std::integral_constant<int, 2>{}); break;
+        case 3: run(std::integral_constant<int, 3>{}); break;
+        case 4: run(std::integral_constant<int, 4>{}); break;
+        default: run(std::integral_constant<int, 0>{});
+    }
+}
 
 }  // namespace sdot

@@ -280,16 +280,9 @@ inline void masses_and_edge_weights(const DiagramEdges& diagram, const std::uint
                                     double* masses, double* edge_weights) {
     const EdgeGeometry geometry(diagram, grid);
     std::vector<double> green(diagram.count);
-    const auto walk = [&](auto walk_with_terms) {
-        walk_with_terms(diagram, grid, rule, geometry, threads, green.data(), edge_weights);
-    };
-    switch (grid.terms) {
-        case 1: walk(walk_all_edges<1>); break;
-        case 2: walk(walk_all_edges<2>); break;
-        case 3: walk(walk_all_edges<3>); break;
-        case 4: walk(walk_all_edges<4>); break;
-        default: walk(walk_all_edges<0>);
-    }
+    with_constant_terms(grid.terms, [&](auto terms) {
+        walk_all_edges<terms>(diagram, grid, rule, geometry, threads, green.data(), edge_weights);
+    });
     std::fill(masses, masses + diagram.sites.count, 0.0);
     for (std::size_t e = 0; e < diagram.count; ++e) {
         masses[diagram.left(e)] += green[e];

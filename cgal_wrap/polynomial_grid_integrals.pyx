@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Integrals of a piecewise polynomial density on a grid over power cells and their edges."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libcpp cimport bool as cpp_bool
 
 import numpy as np
@@ -12,10 +12,12 @@ from cgal_wrap.diagrams cimport (
     ConvexPolygons,
     DiagramEdges,
     GaussRule,
+    MomentArrays,
     cell_potential,
     convex_polygons,
     diagram_edges,
-    weighted_sites,
+    gauss_rule_of,
+    moment_arrays,
 )
 
 cdef extern from "polynomial_grid.hpp" namespace "sdot" nogil:
@@ -39,8 +41,8 @@ cdef extern from "polynomial_grid_edges.hpp" namespace "sdot" nogil:
 
 cdef extern from "polynomial_grid_moments.hpp" namespace "sdot" nogil:
     void c_cell_moments "sdot::cell_moments"(
-        const PolynomialGrid&, const GaussRule&, const double*, const int64_t*, size_t, int,
-        double*, double*, double*) except +
+        const PolynomialGrid&, const GaussRule&, const ConvexPolygons&, int,
+        const MomentArrays&) except +
 
 cdef extern from "polynomial_grid_pull_back.hpp" namespace "sdot" nogil:
     void c_grid_pull_back "sdot::grid_pull_back"(
@@ -71,14 +73,9 @@ cdef class GridKernel:
         ):
             raise ValueError("values must have shape (nx, ny, terms, terms) to match the lines")
         cdef int terms = values_view.shape[2]
-        # The integral in x of each pixel's polynomial, then its running sum along each row.
-        pixel_rows = np.einsum(
-            "xypq,p,x->xyq", values_view, 1.0 / np.arange(1, terms + 1), np.diff(x_view))
-        running = np.cumsum(pixel_rows, axis=0)
-        prefix = np.zeros_like(running)
-        prefix[1:] = running[: len(running) - 1]
-        cdef double[:, :, ::1] prefix_view = np.ascontiguousarray(prefix)
-        cdef double[:, ::1] totals_view = np.ascontiguousarray(running[len(running) - 1])
+        prefix, totals = integrals_along_rows(x_view, values_view)
+        cdef double[:, :, ::1] prefix_view = prefix
+        cdef double[:, ::1] totals_view = totals
         self.grid.x = GridAxis(x_view.shape[0] - 1, &x_view[0], x_uniform)
         self.grid.y = GridAxis(y_view.shape[0] - 1, &y_view[0], y_uniform)
         self.grid.terms = terms
@@ -86,34 +83,17 @@ cdef class GridKernel:
         self.grid.row_prefix = &prefix_view[0, 0, 0]
         self.grid.row_totals = &totals_view[0, 0]
         # Along an edge F has degree 2 terms - 1; for the moments see polynomial_grid_moments.hpp.
-        edge_nodes, edge_weights = gauss_rule(terms)
-        moment_nodes, moment_weights = gauss_rule(terms + 1)
-        cdef double[::1] edge_nodes_view = edge_nodes
-        cdef double[::1] edge_weights_view = edge_weights
-        cdef double[::1] moment_nodes_view = moment_nodes
-        cdef double[::1] moment_weights_view = moment_weights
-        self.edge_rule = GaussRule(terms, &edge_nodes_view[0], &edge_weights_view[0])
-        self.moment_rule = GaussRule(terms + 1, &moment_nodes_view[0], &moment_weights_view[0])
+        for_edges, for_moments = gauss_rule(terms), gauss_rule(terms + 1)
+        self.edge_rule = gauss_rule_of(for_edges[0], for_edges[1])
+        self.moment_rule = gauss_rule_of(for_moments[0], for_moments[1])
         self.arrays = (
-            np.asarray(x_view), np.asarray(y_view), np.asarray(values_view),
-            np.asarray(prefix_view), np.asarray(totals_view),
-            edge_nodes, edge_weights, moment_nodes, moment_weights)
+            np.asarray(x_view), np.asarray(y_view), np.asarray(values_view), prefix, totals,
+            for_edges, for_moments)
 
-    def masses_and_edge_weights(
-        self,
-        const double[:, ::1] positions,
-        const double[::1] weights,
-        const double[::1] low_weights,
-        const double[:, ::1] vertices,
-        const int32_t[:, ::1] edge_sites,
-        const int32_t[:, ::1] edge_vertices,
-        const uint8_t[::1] is_hidden,
-        int threads,
-    ):
+    def masses_and_edge_weights(self, tuple edges, const uint8_t[::1] is_hidden, int threads):
         """Masses of the cells (n,), and the integral of the density along each edge
-        divided by twice the distance of its two sites (e,)."""
-        cdef DiagramEdges diagram = diagram_edges(
-            weighted_sites(positions, weights, low_weights), vertices, edge_sites, edge_vertices)
+        divided by twice the distance of its two sites (e,). ``edges``: see diagrams.pxd."""
+        cdef DiagramEdges diagram = diagram_edges(edges)
         masses = np.empty(diagram.sites.count)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] masses_view = masses
@@ -127,19 +107,13 @@ cdef class GridKernel:
     def cell_moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
         xx, xy, yy (n, 3) of the density over polygons inside the grid."""
-        cdef size_t count = offsets.shape[0] - 1
-        masses = np.empty(count)
-        centroids = np.empty((count, 2))
-        second_moments = np.empty((count, 3))
-        cdef double[::1] masses_view = masses
-        cdef double[:, ::1] centroids_view = centroids
-        cdef double[:, ::1] second_moments_view = second_moments
-        if count:
-            with nogil:
-                c_cell_moments(
-                    self.grid, self.moment_rule, &points[0, 0] if points.shape[0] else NULL,
-                    &offsets[0], count, threads, &masses_view[0], &centroids_view[0, 0],
-                    &second_moments_view[0, 0])
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        with nogil:
+            c_cell_moments(self.grid, self.moment_rule, polygons, threads, moments)
         return masses, centroids, second_moments
 
 
@@ -168,9 +142,7 @@ def pull_back(
     grid.row_prefix = NULL
     grid.row_totals = NULL
     nodes, weights = gauss_rule(terms + 1)
-    cdef double[::1] nodes_view = nodes
-    cdef double[::1] weights_view = weights
-    cdef GaussRule rule = GaussRule(terms + 1, &nodes_view[0], &weights_view[0])
+    cdef GaussRule rule = gauss_rule_of(nodes, weights)
     cdef ConvexPolygons polygons = convex_polygons(points, offsets)
     cdef CellPotential potential = cell_potential(metric, sites, constants)
     result = np.empty((grid.x.pixels, grid.y.pixels, terms, terms))
@@ -179,6 +151,14 @@ def pull_back(
         c_grid_pull_back(
             grid, rule, polygons, potential, threads, &result_view[0, 0, 0, 0])
     return result
+
+
+cdef integrals_along_rows(x_lines, values):
+    """Integrals over x as polynomials in t: of each row up to each pixel, and of whole rows."""
+    moments = 1.0 / np.arange(1, values.shape[2] + 1)
+    running = np.cumsum(np.einsum("xypq,p,x->xyq", values, moments, np.diff(x_lines)), axis=0)
+    before = np.concatenate([np.zeros_like(running[:1]), running[: len(running) - 1]])
+    return np.ascontiguousarray(before), np.ascontiguousarray(running[len(running) - 1])
 
 
 def gauss_rule(int count):

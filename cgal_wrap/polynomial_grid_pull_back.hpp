@@ -15,9 +15,10 @@
 #include "cell_potential.hpp"
 #include "convex_polygons.hpp"
 #include "geometry.hpp"
+#include "moments.hpp"
 #include "parallel.hpp"
+#include "pixel_pieces.hpp"
 #include "polynomial_grid.hpp"
-#include "polynomial_grid_moments.hpp"
 
 namespace sdot {
 
@@ -70,7 +71,7 @@ public:
 
     void piece(int ix, int iy, const Polygon& polygon) {
         if (Terms == 1) {
-            const Moments moments = polygon_raw_moments(polygon).central();
+            const Moments moments = polygon_raw_moments(polygon.data(), polygon.size()).central();
             pixel(ix)->add(moments.mass * value(moments.mean - site_) +
                            potentials_.metric.x * moments.xx + potentials_.metric.y * moments.yy);
             return;
@@ -198,16 +199,9 @@ void grid_pull_back_with(const PolynomialGrid& grid, const GaussRule& rule,
 inline void grid_pull_back(const PolynomialGrid& grid, const GaussRule& rule,
                            const ConvexPolygons& polygons, const CellPotential& potentials,
                            int threads, double* result) {
-    const auto run = [&](auto with_terms) {
-        with_terms(grid, rule, polygons, potentials, threads, result);
-    };
-    switch (grid.terms) {
-        case 1: run(grid_pull_back_with<1>); break;
-        case 2: run(grid_pull_back_with<2>); break;
-        case 3: run(grid_pull_back_with<3>); break;
-        case 4: run(grid_pull_back_with<4>); break;
-        default: run(grid_pull_back_with<0>);
-    }
+    with_constant_terms(grid.terms, [&](auto terms) {
+        grid_pull_back_with<terms>(grid, rule, polygons, potentials, threads, result);
+    });
 }
 
 }  // namespace sdot

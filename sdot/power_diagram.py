@@ -52,6 +52,18 @@ class DiagramArrays:
         """Dualise CGAL's regular triangulation."""
         return DiagramBuilder(positions, diagram_kernels.hilbert_order(positions)).build(weights)
 
+    @property
+    def edges(self) -> tuple[FloatArray | IndexArray, ...]:
+        """All but the hidden sites, as the compiled kernels take it."""
+        return (
+            self.positions,
+            self.weights,
+            self.low_weights,
+            self.vertices,
+            self.edge_sites,
+            self.edge_vertices,
+        )
+
     @cached_property
     def is_hidden(self) -> npt.NDArray[np.uint8]:
         """Flags (n,), 1 for a site without a cell."""
@@ -69,16 +81,7 @@ class DiagramArrays:
     def polygons(self, domain: FloatArray) -> tuple[FloatArray, npt.NDArray[np.int64]]:
         """Corners (p, 2) and offsets (n + 1,) of the cells cut to a convex polygon (k, 2)."""
         return polygon_kernels.cell_polygons(  # type: ignore[no-any-return]
-            self.positions,
-            self.weights,
-            self.low_weights,
-            self.vertices,
-            self.edge_sites,
-            self.edge_vertices,
-            *self.cells,
-            self.is_hidden,
-            domain,
-            driver.threads,
+            self.edges, *self.cells, self.is_hidden, domain, driver.threads
         )
 
 

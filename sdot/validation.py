@@ -21,6 +21,7 @@ __all__ = [
     "check_finite",
     "check_iterations",
     "check_mass",
+    "check_points",
     "check_positive",
     "check_real_array",
     "check_tolerance",
@@ -38,6 +39,14 @@ def check_real_array(array: Any, name: str) -> FloatArray:
         )
     result = np.array(values, dtype=np.float64, order="C")
     check_finite(result, name)
+    return result
+
+
+def check_points(points: Any) -> FloatArray:
+    """Return points of the plane (..., 2)."""
+    result = check_real_array(points, "points")
+    if result.ndim == 0 or result.shape[-1] != 2:
+        raise ValueError(f"points: expected an array of shape (..., 2), not {result.shape}")
     return result
 
 

@@ -35,6 +35,14 @@ def face(request: pytest.FixtureRequest) -> Iterator[Face]:
         yield face
 
 
+@pytest.fixture(params=["jax", "torch"])
+def autodiff(request: pytest.FixtureRequest) -> Iterator[Face]:
+    """The frameworks that differentiate, in double precision."""
+    face = Face(request.param)
+    with face.double_precision():
+        yield face
+
+
 @pytest.fixture(autouse=True)
 def _default_driver() -> Iterator[None]:
     """Put the process-wide settings back after a test that changes them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.faces import Face
+from support.gradients import central_differences
 from support.problems import gmm_image, lattice, random_image, random_sites, uniform
 
 from sdot import PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
@@ -26,13 +27,6 @@ def density(request: pytest.FixtureRequest) -> PolynomialGrid:
     return DENSITIES[request.param]()
 
 
-@pytest.fixture(params=["jax", "torch"])
-def autodiff(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
-    face = Face(request.param)
-    with face.double_precision():
-        yield face
-
-
 def _sites(density: PolynomialGrid, n: int = 9) -> np.ndarray:
     low, high = density.box
     return low + (high - low) * random_sites(n)
@@ -40,15 +34,6 @@ def _sites(density: PolynomialGrid, n: int = 9) -> np.ndarray:
 
 def _weights(n: int = 9) -> np.ndarray:
     return np.random.default_rng(n).uniform(0.5, 2, n)
-
-
-def _central_differences(function, x: np.ndarray, h: float) -> np.ndarray:  # type: ignore[no-untyped-def]
-    result = np.empty_like(x)
-    for index in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[index] = h
-        result[index] = (function(x + step) - function(x - step)) / (2 * h)
-    return result
 
 
 def test_positions_and_weights_against_finite_differences(
@@ -61,9 +46,9 @@ def test_positions_and_weights_against_finite_differences(
 
     by_sites, by_weights = autodiff.gradients(cost, sites, weights)
     # Differences have an error of h**2 times the third derivatives, plus 1e-16 / h.
-    expected = _central_differences(lambda y: float(cost(y, weights)), sites, 1e-5)
+    expected = central_differences(lambda y: float(cost(y, weights)), sites, 1e-5)
     np.testing.assert_allclose(by_sites, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
-    expected = _central_differences(lambda u: float(cost(sites, u)), weights, 1e-5)
+    expected = central_differences(lambda u: float(cost(sites, u)), weights, 1e-5)
     np.testing.assert_allclose(by_weights, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
 

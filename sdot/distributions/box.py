@@ -10,7 +10,7 @@ import numpy as np
 from sdot.distributions.density import CellPotential, Density, Frame
 from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_box, check_mass, check_real_array, freeze
+from sdot.validation import FloatArray, check_box, check_mass, check_points, freeze
 
 __all__ = ["Box"]
 
@@ -79,9 +79,7 @@ class Box(Density):
 
     def evaluate(self, points: Any) -> FloatArray:
         """Return the value of the density at points (..., 2), zero outside the box."""
-        points = check_real_array(points, "points")
-        if points.ndim == 0 or points.shape[-1] != 2:
-            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        points = check_points(points)
         inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
         return np.where(inside, self.total_mass / np.prod(self.box[1] - self.box[0]), 0.0)
 

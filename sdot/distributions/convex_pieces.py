@@ -19,7 +19,7 @@ from sdot.distributions.density import (
 )
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_real_array, freeze
+from sdot.validation import FloatArray, check_points, freeze
 
 __all__ = ["Pieces", "PiecesDensityKernel", "PiecewiseAffineDensity"]
 
@@ -107,9 +107,7 @@ class PiecewiseAffineDensity(Density):
         numpy.ndarray, (...)
             Zero outside the pieces. Where pieces overlap they add up.
         """
-        points = check_real_array(points, "points")
-        if points.ndim == 0 or points.shape[-1] != 2:
-            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        points = check_points(points)
         values: FloatArray = self._compiled.densities(points.reshape(-1, 2), driver.threads)
         return values.reshape(points.shape[:-1])
 
@@ -142,16 +140,7 @@ class PiecesDensityKernel:
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
         masses = self._kernel.masses(*self._cells(diagram), driver.threads)
-        edge_weights = self._kernel.edge_weights(
-            diagram.positions,
-            diagram.weights,
-            diagram.low_weights,
-            diagram.vertices,
-            diagram.edge_sites,
-            diagram.edge_vertices,
-            driver.threads,
-        )
-        return masses, edge_weights
+        return masses, self._kernel.edge_weights(diagram.edges, driver.threads)
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""

@@ -97,8 +97,8 @@ def describe_frame(lines: tuple[FloatArray, FloatArray] | None, mass: float | No
     return f"{where}, " + ("mass as given" if mass is None else f"mass {mass:g}")
 
 
-def grey_levels(array: Any) -> FloatArray:
-    """Return the luminance (height, width) of an image, 1 for white."""
+def grey_levels(array: Any, invert: bool) -> FloatArray:
+    """Return the luminance (height, width) of an image, 1 for white or, inverted, for black."""
     image = to_numpy(array)
     white = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
     levels = check_real_array(image, "array") / white
@@ -109,4 +109,11 @@ def grey_levels(array: Any) -> FloatArray:
             "array: expected a (height, width) or (height, width, 3) image, not shape "
             f"{image.shape}; drop an alpha channel first"
         )
-    return levels
+    if not invert:
+        return levels
+    if levels.max() > 1:
+        raise ValueError(
+            f"array: expected floats of at most 1 with invert=True, not {levels.max()}; "
+            "divide by the white level first"
+        )
+    return np.asarray(1.0 - levels)

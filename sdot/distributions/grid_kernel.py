@@ -35,14 +35,7 @@ class GridDensityKernel:
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
         return self._kernel.masses_and_edge_weights(  # type: ignore[no-any-return]
-            diagram.positions,
-            diagram.weights,
-            diagram.low_weights,
-            diagram.vertices,
-            diagram.edge_sites,
-            diagram.edge_vertices,
-            diagram.is_hidden,
-            driver.threads,
+            diagram.edges, diagram.is_hidden, driver.threads
         )
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:

@@ -48,12 +48,7 @@ class MixtureDensityKernel:
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
         masses, edge_weights = self._kernel.masses_and_edge_weights(
-            diagram.positions,
-            diagram.weights,
-            diagram.low_weights,
-            diagram.vertices,
-            diagram.edge_sites,
-            diagram.edge_vertices,
+            diagram.edges,
             diagram.is_hidden,
             self._domain,
             not self._is_cut,

@@ -26,7 +26,7 @@ from sdot.distributions.grid_arguments import (
 from sdot.distributions.grid_kernel import GridDensityKernel, pixel_masses, potential_integrals
 from sdot.frameworks import common_framework, framework_of
 from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_mass, check_real_array, freeze
+from sdot.validation import FloatArray, check_mass, check_points, freeze
 
 __all__ = ["PolynomialGrid"]
 
@@ -123,14 +123,7 @@ class PolynomialGrid(Density):
         PolynomialGrid
             With the first coordinate to the right and the second upwards.
         """
-        levels = grey_levels(array)
-        if invert:
-            if levels.max() > 1:
-                raise ValueError(
-                    "array: expected floats of at most 1 with invert=True, not "
-                    f"{levels.max()}; divide by the white level first"
-                )
-            levels = 1.0 - levels
+        levels = grey_levels(array, invert)
         if domain is None:
             height, width = levels.shape
             longer = max(height, width)
@@ -242,9 +235,7 @@ class PolynomialGrid(Density):
         >>> PolynomialGrid([[1.0, 3.0]]).evaluate([[0.5, 0.9], [0.5, 1.1]])
         array([1.5, 0. ])
         """
-        points = check_real_array(points, "points")
-        if points.ndim == 0 or points.shape[-1] != 2:
-            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        points = check_points(points)
         x, s = _pixel_coordinates(self.x_lines, points[..., 0])
         y, t = _pixel_coordinates(self.y_lines, points[..., 1])
         powers = np.arange(self.degree + 1)

@@ -13,7 +13,14 @@ from sdot.distributions.density import CellPotential, Density, Frame
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
 from sdot.frameworks import common_framework
 from sdot.power_diagram import DiagramArrays, box_corners, check_convex_domain
-from sdot.validation import FloatArray, check_mass, check_positive, check_real_array, freeze
+from sdot.validation import (
+    FloatArray,
+    check_mass,
+    check_points,
+    check_positive,
+    check_real_array,
+    freeze,
+)
 
 __all__ = ["SumOfGaussians"]
 
@@ -212,9 +219,7 @@ class SumOfGaussians(Density):
         >>> print(f"{2 * np.pi * value:.6f}")
         1.000000
         """
-        points = check_real_array(points, "points")
-        if points.ndim == 0 or points.shape[-1] != 2:
-            raise ValueError(f"points: expected an array of shape (..., 2), not {points.shape}")
+        points = check_points(points)
         heights = np.zeros(points.shape[:-1])
         for mean, (xx, yx, yy), mass in zip(self._means, self._factors, self._masses, strict=True):
             gaps = points - mean

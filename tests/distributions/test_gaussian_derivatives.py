@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.faces import Face, jax_x64
+from support.gradients import assert_same_bits_in_both, check_in_jax, check_in_torch
 
 from sdot import SumOfDiracs, SumOfGaussians, distance
 
@@ -53,52 +54,21 @@ class Problem:
 PROBLEMS = [Problem(seed) for seed in range(20)]
 
 
-@pytest.fixture(params=["jax", "torch"])
-def autodiff(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
-    face = Face(request.param)
-    with face.double_precision():
-        yield face
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_gradcheck_in_torch(seed: int) -> None:
-    torch = pytest.importorskip("torch")
-    problem = PROBLEMS[seed]
-    arguments = [torch.tensor(array, requires_grad=True) for array in problem.arguments]
-    assert torch.autograd.gradcheck(
-        problem.of_roots, arguments, eps=1e-5, atol=1e-7, rtol=1e-6, check_forward_ad=True
-    )
+    check_in_torch(PROBLEMS[seed].of_roots, PROBLEMS[seed].arguments)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_check_grads_in_jax(seed: int) -> None:
-    check_grads = pytest.importorskip("jax.test_util").check_grads
-    import jax  # noqa: PLC0415  (only where it is installed)
-
-    problem = PROBLEMS[seed]
-    with jax_x64():
-        check_grads(
-            jax.jit(problem.of_roots),
-            [jax.numpy.asarray(array) for array in problem.arguments],
-            order=1,
-            modes=["fwd", "rev"],
-            atol=1e-7,
-            rtol=1e-6,
-            eps=1e-5,
-        )
+    check_in_jax(PROBLEMS[seed].of_roots, PROBLEMS[seed].arguments)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_jax_and_torch_have_the_same_bits(seed: int) -> None:
-    problem, found = PROBLEMS[seed], []
+    problem = PROBLEMS[seed]
     sites, means, roots, weights = problem.arguments
-    for name in ("jax", "torch"):
-        face = Face(name)  # type: ignore[arg-type]
-        with face.double_precision():
-            found.append(face.gradients(problem.cost, sites, means, problem.covs(roots), weights))
-    for one, two in zip(*found, strict=True):
-        assert one.dtype == two.dtype == np.float64
-        np.testing.assert_array_equal(one, two)
+    assert_same_bits_in_both(problem.cost, sites, means, problem.covs(roots), weights)
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])

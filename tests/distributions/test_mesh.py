@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.faces import FACES, Face, jax_x64
+from support.gradients import check_in_jax, check_in_torch
 from support.problems import annulus, random_image, random_mesh, random_sites
 
 from sdot import (
@@ -173,7 +174,6 @@ def _problem(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray,
 
 @pytest.mark.parametrize("seed", range(20))
 def test_gradcheck_in_torch(seed: int) -> None:
-    torch = pytest.importorskip("torch")
     vertices, triangles, values, sites, per = _problem(seed)
     mass = (1, 2.5)[seed % 2]
 
@@ -181,24 +181,17 @@ def test_gradcheck_in_torch(seed: int) -> None:
         density = Mesh(vertices, triangles, values, mass, per=per)
         return distance(SumOfDiracs(sites, mass=mass), density, tol=TIGHT)
 
-    inputs = [torch.tensor(array, requires_grad=True) for array in (values, sites)]
-    assert torch.autograd.gradcheck(cost, inputs, eps=1e-5, atol=1e-8, rtol=1e-7)
+    check_in_torch(cost, (values, sites), atol=1e-8, rtol=1e-7)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_check_grads_in_jax(seed: int) -> None:
-    jax = pytest.importorskip("jax")
-    check_grads = pytest.importorskip("jax.test_util").check_grads
     vertices, triangles, values, sites, per = _problem(seed)
 
-    @jax.jit
     def cost(values, sites):  # type: ignore[no-untyped-def]
         return distance(SumOfDiracs(sites), Mesh(vertices, triangles, values, per=per), tol=TIGHT)
 
-    with jax_x64():
-        arguments = jax.numpy.asarray(values), jax.numpy.asarray(sites)
-        for mode in ("fwd", "rev"):
-            check_grads(cost, arguments, order=1, modes=[mode], atol=1e-7, rtol=1e-7, eps=1e-5)
+    check_in_jax(cost, (values, sites), atol=1e-7, rtol=1e-7)
 
 
 def test_values_of_zero_have_their_derivative() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from support.faces import Face, jax_x64
+from support.faces import Face
+from support.gradients import (
+    assert_same_bits_in_both,
+    central_differences,
+    check_in_jax,
+    check_in_torch,
+)
 from support.problems import random_coefficients, random_image, random_lines, random_sites
 
 from sdot import PolynomialGrid, SumOfDiracs, distance, driver, optimal_transport_plan
@@ -43,63 +48,22 @@ class Problem:
 PROBLEMS = [Problem(seed) for seed in range(20)]
 
 
-@pytest.fixture(params=["jax", "torch"])
-def autodiff(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
-    face = Face(request.param)
-    with face.double_precision():
-        yield face
-
-
-def _central_differences(function: Callable[[Array], float], x: Array, h: float = 1e-5) -> Array:
-    result = np.empty_like(x)
-    for index in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[index] = h
-        result[index] = (function(x + step) - function(x - step)) / (2 * h)
-    return result
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_gradcheck_in_torch(seed: int) -> None:
-    torch = pytest.importorskip("torch")
     problem = PROBLEMS[seed]
-    arguments = [
-        torch.tensor(array, requires_grad=True) for array in (problem.values, problem.domain)
-    ]
-    assert torch.autograd.gradcheck(
-        problem.cost, arguments, eps=1e-5, atol=1e-7, rtol=1e-6, check_forward_ad=True
-    )
+    check_in_torch(problem.cost, (problem.values, problem.domain))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_check_grads_in_jax(seed: int) -> None:
-    check_grads = pytest.importorskip("jax.test_util").check_grads
-    import jax  # noqa: PLC0415  (only where it is installed)
-
     problem = PROBLEMS[seed]
-    with jax_x64():
-        arguments = jax.numpy.asarray(problem.values), jax.numpy.asarray(problem.domain)
-        check_grads(
-            jax.jit(problem.cost),
-            arguments,
-            order=1,
-            modes=["fwd", "rev"],
-            atol=1e-7,
-            rtol=1e-6,
-            eps=1e-5,
-        )
+    check_in_jax(problem.cost, (problem.values, problem.domain))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_jax_and_torch_have_the_same_bits(seed: int) -> None:
-    problem, found = PROBLEMS[seed], []
-    for name in ("jax", "torch"):
-        face = Face(name)  # type: ignore[arg-type]
-        with face.double_precision():
-            found.append(face.gradients(problem.cost, problem.values, problem.domain))
-    for one, two in zip(*found, strict=True):
-        assert one.dtype == two.dtype == np.float64
-        np.testing.assert_array_equal(one, two)
+    problem = PROBLEMS[seed]
+    assert_same_bits_in_both(problem.cost, problem.values, problem.domain)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -152,7 +116,7 @@ def test_knots(autodiff: Face) -> None:
         return distance(SumOfDiracs(sites), PolynomialGrid(v, knots=knots), **TIGHT)
 
     (gradient,) = autodiff.gradients(cost, values)
-    expected = _central_differences(lambda v: float(cost(v)), values)
+    expected = central_differences(lambda v: float(cost(v)), values)
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
 
@@ -172,7 +136,7 @@ class TestWithoutNormalisation:
 
         (gradient,) = autodiff.gradients(cost, values)
         # The masses of both sides may differ by a millionth only.
-        expected = _central_differences(lambda v: float(cost(v)), values, 1e-6)
+        expected = central_differences(lambda v: float(cost(v)), values, 1e-6)
         np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
         # The cost is homogeneous: |v|-fold mass has the |v|-fold cost.
         assert (gradient * values).sum() == pytest.approx(float(cost(values)), rel=1e-11)
@@ -186,7 +150,7 @@ class TestWithoutNormalisation:
             return distance(diracs, PolynomialGrid(values, d, mass=None), **TIGHT)
 
         (gradient,) = autodiff.gradients(cost, domain)
-        expected = _central_differences(lambda d: float(cost(autodiff.array(d))), domain, 1e-7)
+        expected = central_differences(lambda d: float(cost(autodiff.array(d))), domain, 1e-7)
         np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
 
 

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.interpolate
-from support.faces import Face, jax_x64
+from support.faces import Face
+from support.gradients import (
+    assert_same_bits_in_both,
+    central_differences,
+    check_in_jax,
+    check_in_torch,
+)
 from support.problems import random_image, random_sites
 
 from sdot import PolynomialGrid, SplineGrid, SumOfDiracs, distance, optimal_transport_plan
@@ -17,13 +23,6 @@ Array = np.ndarray
 CONTINUITIES = (0, 1, 2)
 BOX = np.array([[-1.0, 2.0], [3.0, 3.5]])
 TIGHT = {"tol": 1e-12, "warm_start": False}
-
-
-@pytest.fixture(params=["jax", "torch"])
-def autodiff(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
-    face = Face(request.param)
-    with face.double_precision():
-        yield face
 
 
 def _values(seed: int = 0, shape: tuple[int, int] = (5, 6)) -> Array:
@@ -191,15 +190,6 @@ class TestNegative:
             SplineGrid(-np.ones((3, 3)), negative="clip")
 
 
-def _central_differences(function: Callable[[Array], float], x: Array, h: float = 1e-5) -> Array:
-    result = np.empty_like(x)
-    for index in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[index] = h
-        result[index] = (function(x + step) - function(x - step)) / (2 * h)
-    return result
-
-
 def _cost(continuity: int, negative: str = "raise") -> Callable[..., Any]:
     def cost(values: Any, domain: Any = ((0.0, 0.0), (1.0, 1.0))) -> Any:
         density = SplineGrid(values, continuity, domain, negative=negative)
@@ -208,42 +198,25 @@ def _cost(continuity: int, negative: str = "raise") -> Callable[..., Any]:
     return cost
 
 
+def _arguments(seed: int) -> tuple[Array, Array]:
+    values = _values(seed, [(4, 3), (2, 5)][seed // 3 % 2])
+    return values, np.array([[-0.5, 0.1], [1.5, 0.9]])
+
+
 class TestDerivatives:
     """With respect to the values and the domain."""
 
     @pytest.mark.parametrize("seed", range(20))
     def test_gradcheck_in_torch(self, seed: int) -> None:
-        torch = pytest.importorskip("torch")
-        shape = [(4, 3), (2, 5)][seed // 3 % 2]
-        arguments = [
-            torch.tensor(array, requires_grad=True)
-            for array in (_values(seed, shape), np.array([[-0.5, 0.1], [1.5, 0.9]]))
-        ]
-        assert torch.autograd.gradcheck(
-            _cost(seed % 3), arguments, eps=1e-5, atol=1e-7, rtol=1e-6, check_forward_ad=True
-        )
+        check_in_torch(_cost(seed % 3), _arguments(seed))
 
     @pytest.mark.parametrize("seed", range(20))
     def test_check_grads_in_jax(self, seed: int) -> None:
-        check_grads = pytest.importorskip("jax.test_util").check_grads
-        import jax  # noqa: PLC0415  (only where it is installed)
-
-        shape = [(4, 3), (2, 5)][seed // 3 % 2]
-        with jax_x64():
-            values = jax.numpy.asarray(_values(seed, shape))
-            domain = jax.numpy.asarray([[-0.5, 0.1], [1.5, 0.9]])
-            options = {"modes": ["fwd", "rev"], "atol": 1e-7, "rtol": 1e-6, "eps": 1e-5}
-            check_grads(jax.jit(_cost(seed % 3)), (values, domain), order=1, **options)
+        check_in_jax(_cost(seed % 3), _arguments(seed))
 
     @pytest.mark.parametrize("continuity", CONTINUITIES)
     def test_jax_and_torch_have_the_same_bits(self, continuity: int) -> None:
-        found = []
-        for name in ("jax", "torch"):
-            face = Face(name)  # type: ignore[arg-type]
-            with face.double_precision():
-                found.append(face.gradients(_cost(continuity), _values(), BOX))
-        for one, two in zip(*found, strict=True):
-            np.testing.assert_array_equal(one, two)
+        assert_same_bits_in_both(_cost(continuity), _values(), BOX)
 
     @pytest.mark.parametrize("continuity", [1, 2])
     def test_clipped(self, autodiff: Face, continuity: int) -> None:
@@ -251,7 +224,7 @@ class TestDerivatives:
         values = STEEP + np.random.default_rng(continuity).uniform(0.01, 0.1, STEEP.shape)
         cost = _cost(continuity, "clip")
         (gradient,) = autodiff.gradients(cost, values)
-        expected = _central_differences(lambda v: float(cost(v)), values)
+        expected = central_differences(lambda v: float(cost(v)), values)
         np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
         with pytest.raises(ValueError, match="nonnegative"):
             _cost(continuity)(values)
