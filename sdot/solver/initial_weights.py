@@ -13,6 +13,8 @@ function eps log sum exp(2 x.y / eps + ...).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sdot.cgal_wrap.entropic_transport import log_sum, sinkhorn, soft_c_transform
@@ -20,54 +22,94 @@ from sdot.driver import driver
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
-__all__ = ["entropic_weights", "shrunk_sites_weights"]
+__all__ = ["EntropicTransport", "shrunk_sites_weights"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
-# Sweeps at each of them, on grids with at least so many bins: the more the dearer Newton steps are.
+# Sweeps at each of them, for problems whose usual grids have at least so many bins: the more the
+# dearer Newton steps are.
 _SWEEPS = ((256, 20), (32, 10), (0, 2))
+# But on grids with more bins than this, which start close to the solution, at most so many.
+_FINE_BINS = 256
+_FINE_SWEEPS = 8
 _COARSEST_BINS = 8
 _FINAL_EPSILON = 2.0  # in units of the squared bin size
 
 
-def entropic_weights(problem: TransportProblem, bins: int) -> FloatArray:
-    """Return weights (n,) from a Sinkhorn iteration on ``bins`` x ``bins`` grids.
+class EntropicTransport:
+    """A Sinkhorn iteration on ever finer grids, of which every one gives weights to start from.
 
-    Time is O(bins**3 + n).
+    A grid takes over what the one half as fine has found, so that all together cost hardly more
+    than the finest. How many sweeps are worth their time depends on the grid that is likely to do,
+    of ``usual_bins``.
     """
-    box = problem.kernel.box
-    site_box = np.array([problem.sites.min(axis=0), problem.sites.max(axis=0)])
-    width = float(max(np.diff(box, axis=0).max(), np.diff(site_box, axis=0).max()))
-    epsilon = width**2
-    sweeps = next(sweeps for least, sweeps in _SWEEPS if bins >= least)
-    count = min(bins, _COARSEST_BINS)
-    on_density = np.zeros((count, count))  # the potential on the density's side
-    while True:
-        log_sites = _log(_binned_masses(problem, site_box, count))
-        log_density = _log(problem.kernel.coarsened(box, count))
-        on_sites = np.empty((count, count))
-        epsilons = _cooled(epsilon, _FINAL_EPSILON * (width / count) ** 2)
-        sinkhorn(
-            (site_box, log_sites),
-            (box, log_density),
-            on_sites,
-            on_density,
-            epsilons,
-            sweeps,
+
+    def __init__(self, problem: TransportProblem, usual_bins: int) -> None:
+        self._problem = problem
+        self._sweeps = next(sweeps for least, sweeps in _SWEEPS if usual_bins >= least)
+        self._box = problem.kernel.box
+        self._site_box = np.array([problem.sites.min(axis=0), problem.sites.max(axis=0)])
+        sides = np.concatenate([np.diff(self._box, axis=0), np.diff(self._site_box, axis=0)])
+        self._width = float(sides.max())
+        self._solved: dict[int, _OnGrid] = {}
+
+    def weights(self, bins: int) -> FloatArray:
+        """Return weights (n,) from grids of ``bins`` x ``bins``, a power of two.
+
+        Time is O(bins**3 + n).
+        """
+        found = self._on_grid(bins)
+        values = found.log_density + found.on_density / found.epsilon
+        weights: FloatArray = soft_c_transform(
+            self._problem.sites,
+            values,
+            self._box,
+            found.epsilon,
+            self._width / bins,
             driver.threads,
         )
-        epsilon = float(epsilons[-1])
-        if count == bins:
-            break
-        # A grid twice as fine takes over with a soft c-transform of what the coarser one found.
-        count = min(bins, 2 * count)
-        values = log_sites + on_sites / epsilon
-        shape = (count, count)
-        on_density = -epsilon * log_sum(values, site_box, box, shape, epsilon, driver.threads)
-    values = log_density + on_density / epsilon
-    weights: FloatArray = soft_c_transform(
-        problem.sites, values, box, epsilon, width / bins, driver.threads
-    )
-    return weights
+        return weights
+
+    def _on_grid(self, bins: int) -> _OnGrid:
+        if bins not in self._solved:
+            log_sites = _log(_binned_masses(self._problem, self._site_box, bins))
+            log_density = _log(self._problem.kernel.coarsened(self._box, bins))
+            epsilon, on_density = self._start(bins)
+            on_sites = np.empty((bins, bins))
+            epsilons = _cooled(epsilon, _FINAL_EPSILON * (self._width / bins) ** 2)
+            sinkhorn(
+                (self._site_box, log_sites),
+                (self._box, log_density),
+                on_sites,
+                on_density,
+                epsilons,
+                self._sweeps if bins <= _FINE_BINS else min(self._sweeps, _FINE_SWEEPS),
+                driver.threads,
+            )
+            self._solved[bins] = _OnGrid(
+                float(epsilons[-1]), log_sites, log_density, on_sites, on_density
+            )
+        return self._solved[bins]
+
+    def _start(self, bins: int) -> tuple[float, FloatArray]:
+        """Epsilon and the density's potential: a soft c-transform from the coarser grid."""
+        if bins <= _COARSEST_BINS:
+            return self._width**2, np.zeros((bins, bins))
+        coarser = self._on_grid(bins // 2)
+        epsilon = coarser.epsilon
+        values = coarser.log_sites + coarser.on_sites / epsilon
+        sums = log_sum(values, self._site_box, self._box, (bins, bins), epsilon, driver.threads)
+        return epsilon, -epsilon * sums
+
+
+@dataclass(frozen=True, eq=False)
+class _OnGrid:
+    """Logarithms of masses in bins (k, k), and potentials at their centres for one epsilon."""
+
+    epsilon: float
+    log_sites: FloatArray
+    log_density: FloatArray
+    on_sites: FloatArray
+    on_density: FloatArray
 
 
 def _cooled(epsilon: float, last: float) -> FloatArray:

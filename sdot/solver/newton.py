@@ -33,7 +33,7 @@ _COARSEST_ACCURACY = 0.1
 _FINEST_ACCURACY = 1e-6
 # After a step shorter than this the system is solved again with at least that accuracy.
 _SHORT_STEP = 2.0**-4
-_CAREFUL_ACCURACY = 1e-4
+_CAREFUL_ACCURACY = 1e-2
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sdot.power_diagram import DiagramArrays
 from sdot.solver.certificate import error_bound
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_newton
-from sdot.solver.initial_weights import entropic_weights
+from sdot.solver.initial_weights import EntropicTransport
 from sdot.solver.joined_groups import joined_groups
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
@@ -188,7 +188,8 @@ def _ways(
     attempts: _Attempts,
 ) -> Iterator[tuple[_Method, Any, int]]:
     """The ways to a solution, from the quickest to the surest, with their starts and patience."""
-    start, diagrams = _start(problem, predicted)
+    entropic = EntropicTransport(problem, _bins(len(problem.sites)))
+    start, diagrams = _start(problem, predicted, entropic)
     attempts.diagrams += diagrams
     smallest = start.smallest_share
     if smallest >= _SOUND_START:
@@ -200,7 +201,7 @@ def _ways(
         yield continued_newton, start.diagram, _PATIENCE
     if has_smoothings(problem):
         yield smoothed_newton, None, _MORE_PATIENCE
-    for finer in _finer_starts(problem):
+    for finer in _finer_starts(problem, entropic):
         attempts.diagrams += 1
         yield continued_newton, finer.diagram, _MORE_PATIENCE
     yield continued_newton, None, options.max_iterations
@@ -226,7 +227,9 @@ def _clustered_start(problem: TransportProblem, options: Options) -> Evaluation 
     return start if start.masses.min() > 0 else None
 
 
-def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Evaluation, int]:
+def _start(
+    problem: TransportProblem, predicted: FloatArray | None, entropic: EntropicTransport
+) -> tuple[Evaluation, int]:
     """The predicted weights or the Voronoi diagram if fair to start from, else entropic ones."""
     diagrams = 0
     for weights, smallest in (
@@ -240,13 +243,13 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
         if start.smallest_share >= smallest:
             return start, diagrams
     coarse = _bins(len(problem.sites))
-    best, enough = problem.evaluate(entropic_weights(problem, coarse)), _FINE_START
+    best, enough = problem.evaluate(entropic.weights(coarse)), _FINE_START
     diagrams += 1
     # Finer grids follow the density better, but sites in its tail can fare worse with them.
     for bins in (2 * coarse, coarse // 2):
         if best.smallest_share >= enough:
             break
-        start = problem.evaluate(entropic_weights(problem, bins))
+        start = problem.evaluate(entropic.weights(bins))
         diagrams += 1
         enough = _SOUND_START
         if start.smallest_share > best.smallest_share:
@@ -254,11 +257,11 @@ def _start(problem: TransportProblem, predicted: FloatArray | None) -> tuple[Eva
     return best, diagrams
 
 
-def _finer_starts(problem: TransportProblem) -> Iterator[Evaluation]:
+def _finer_starts(problem: TransportProblem, entropic: EntropicTransport) -> Iterator[Evaluation]:
     """Entropic starts from finer grids than `_start` has tried, if they leave no cell empty."""
     for bins in _FINER_BINS:
         if bins > 2 * _bins(len(problem.sites)):
-            start = problem.evaluate(entropic_weights(problem, bins))
+            start = problem.evaluate(entropic.weights(bins))
             if start.masses.min() > 0:
                 yield start
 

@@ -17,12 +17,12 @@ import cases
 import numpy as np
 
 import sdot.solver.newton
-import sdot.solver.solve
 from sdot import OtPlan, SumOfDiracs, optimal_transport_plan
 from sdot.distributions.density import Density
 from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.distributions.mixture_kernel import MixtureDensityKernel
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
+from sdot.solver.initial_weights import EntropicTransport
 
 TOL = 1e-6
 LARGE = 1_000_000  # sites, from which one solve is enough
@@ -32,7 +32,7 @@ PARTS = (
     ("integrals", GridDensityKernel, "masses_and_edge_weights"),
     ("integrals", MixtureDensityKernel, "masses_and_edge_weights"),
     ("linear solve", sdot.solver.newton, "solve_laplacian"),
-    ("start", sdot.solver.solve, "entropic_weights"),
+    ("start", EntropicTransport, "weights"),
 )
 
 

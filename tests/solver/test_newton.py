@@ -7,7 +7,7 @@ import pytest
 from support.problems import gmm_image, random_image, random_sites, uniform
 
 from sdot import PolynomialGrid
-from sdot.solver.initial_weights import entropic_weights
+from sdot.solver.initial_weights import EntropicTransport
 from sdot.solver.newton import NewtonProgress, damped_newton
 from sdot.solver.problem import normalise
 from sdot.solver.solve import Options, solve
@@ -64,7 +64,7 @@ def test_iterations_are_limited() -> None:
 @pytest.mark.parametrize("pixels", [16, 64])
 def test_the_entropic_start_leaves_no_cell_empty(n: int, pixels: int) -> None:
     problem, _ = normalise(random_sites(n), np.ones(n), PolynomialGrid(gmm_image(pixels)))
-    assert problem.evaluate(entropic_weights(problem, 32)).masses.min() > 0
+    assert problem.evaluate(EntropicTransport(problem, 32).weights(32)).masses.min() > 0
 
 
 def test_the_callback_sees_every_newton_step() -> None:
