@@ -12,7 +12,7 @@ import soak
 from soak_families import draw
 from support.problems import gmm_image, lattice
 
-from sdot import ConvergenceError, PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
+from sdot import PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
 
 FloatArray = npt.NDArray[np.float64]
 N = 64
@@ -79,18 +79,7 @@ SITES: dict[str, FloatArray] = {
 def test_converges_with_a_certificate(density: str, sites: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        try:
-            plan = optimal_transport_plan(
-                SumOfDiracs(SITES[sites]), PolynomialGrid(DENSITIES[density])
-            )
-        except ConvergenceError as error:
-            # Corners are rounded to 1e-16: between sites 1e-12 apart, where the density jumps by
-            # 1e12, that can be more than the tolerance. The plan then says how much.
-            assert (density, sites) == ("dynamic range 1e12", "near 1e-12")
-            assert error.plan is not None
-            assert error.plan.status.mass_error <= 1e-5
-            assert error.plan.error_bound <= 1e-4 * error.plan.distance
-            return
+        plan = optimal_transport_plan(SumOfDiracs(SITES[sites]), PolynomialGrid(DENSITIES[density]))
     assert plan.status.mass_error <= 1e-8
     np.testing.assert_allclose(plan.cell_masses, 1 / len(SITES[sites]), rtol=1.1e-8)
     assert 0 <= plan.error_bound <= 1e-7 * max(1.0, plan.distance)
@@ -137,6 +126,25 @@ def test_sites_an_ulp_apart_weigh_like_one() -> None:
     value = distance(SumOfDiracs(sites), PolynomialGrid([[1.0]]))
     merged = distance(SumOfDiracs([[0.3, 0.4], [0.7, 0.6]], [2.0, 1.0]), PolynomialGrid([[1.0]]))
     assert value == pytest.approx(merged, rel=1e-12)
+
+
+# Problems of the soak run that did not converge once, each for its own reason.
+RESCUED = {
+    101015: "almost coincident sites: pairs of clusters in the multigrid",
+    103225: "almost coincident sites in a long domain: low parts of the starting weights",
+    104483: "almost coincident sites of unequal masses: a start inside of slanted cells",
+    100808: "almost coincident sites: power tests on all digits of the weights",
+    101127: "two far pixels: a tie between groups of cells until they are balanced",
+    100186: "two far pixels, two clusters of sites",
+    101680: "two far pixels, unequal masses: cells that shrink too fast",
+    102531: "sites on a line across a thin domain: a frame for each axis",
+}
+
+
+@pytest.mark.parametrize("seed", RESCUED)
+def test_what_did_not_converge_once_does_now(seed: int) -> None:
+    outcome = soak.run(draw(seed))
+    assert outcome.kind == "converged", outcome.message
 
 
 @pytest.mark.parametrize("first", range(0, 120, 20))

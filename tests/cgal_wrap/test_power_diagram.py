@@ -233,3 +233,53 @@ def test_the_same_sites_give_the_same_bits() -> None:
         np.testing.assert_array_equal(again.vertices, first.vertices)
         np.testing.assert_array_equal(again.edge_sites, first.edge_sites)
         np.testing.assert_array_equal(again.edge_vertices, first.edge_vertices)
+
+
+SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+def _edges(builder: DiagramBuilder, low_weights: np.ndarray) -> set[tuple[int, int]]:
+    diagram = builder.build(np.full(len(low_weights), 1024.0), low_weights)
+    return {(min(a, b), max(a, b)) for a, b in diagram.edge_sites.tolist()}
+
+
+@pytest.mark.parametrize("heavier", range(4))
+def test_what_a_weight_has_below_an_ulp_decides_which_cells_touch(heavier: int) -> None:
+    # The four cells meet in one point; the heaviest one and the one across from it share an edge.
+    low_weights = np.where(np.arange(4) == heavier, 1e-25, 0.0)
+    builder = DiagramBuilder(SQUARE, hilbert_order(SQUARE))
+    across = tuple(sorted((heavier, (heavier + 2) % 4)))
+    assert across in _edges(builder, low_weights)
+    assert across not in _edges(builder, -low_weights)
+    repaired = builder.update(np.full(4, 1024.0), low_weights)
+    assert repaired is not None
+    assert across in {tuple(sorted(pair)) for pair in repaired.edge_sites.tolist()}
+
+
+def test_what_a_weight_has_below_an_ulp_decides_who_is_hidden() -> None:
+    sites = np.concatenate([SQUARE, [[0.5, 0.5]]])
+    weights = np.array([1024.5, 1024.5, 1024.5, 1024.5, 1024.0])
+    builder = DiagramBuilder(sites, hilbert_order(sites))
+    for low, hidden in ((-1e-20, [4]), (1e-20, [])):
+        low_weights = np.array([0.0, 0.0, 0.0, 0.0, low])
+        assert builder.build(weights, low_weights).hidden_sites.tolist() == hidden
+
+
+def test_of_coincident_sites_the_heavier_by_less_than_an_ulp_has_the_cell() -> None:
+    sites = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    builder = DiagramBuilder(sites, hilbert_order(sites))
+    for heavier, hidden in ((1, [2]), (2, [1])):
+        low_weights = np.where(np.arange(4) == heavier, 1e-20, 0.0)
+        assert builder.build(np.full(4, 1.0), low_weights).hidden_sites.tolist() == hidden
+
+
+@pytest.mark.parametrize("exponent", [-300, -140, 140, 250])
+def test_the_scale_of_the_coordinates_does_not_change_the_combinatorics(exponent: int) -> None:
+    # Far out the bounds on rounding under- or overflow.
+    rng = np.random.default_rng(3)
+    sites, weights = rng.random((60, 2)), rng.uniform(0, 0.02, 60)
+    scale = 2.0**exponent
+    expected = PowerDiagram(sites, weights)
+    scaled = PowerDiagram(scale * sites, scale**2 * weights)
+    np.testing.assert_array_equal(scaled.edges, expected.edges)
+    np.testing.assert_array_equal(scaled.hidden_sites, expected.hidden_sites)

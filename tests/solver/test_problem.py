@@ -94,3 +94,14 @@ def test_sites_near_the_density_keep_the_callers_metric() -> None:
     kernel = PolynomialGrid(random_image()).kernel(back.frame)
     expected = kernel.moments(DiagramArrays.build(sites, np.zeros(30))).masses
     np.testing.assert_allclose(masses, expected, rtol=1e-11)
+
+
+def test_sites_on_a_line_across_a_thin_domain_have_masses_to_rounding() -> None:
+    # In a frame with one scale for both axes the domain would be too thin to place the frontiers.
+    line = np.column_stack([np.linspace(0, 0.9, 7), np.zeros(7)])
+    density = PolynomialGrid(random_image(), domain=((0.0, 0.0), (1.0, 2000.0)))
+    problem, _ = normalise(line, np.full(7, 1 / 7), density)
+    diagram = problem.builder.build(np.zeros(7))
+    masses = problem.kernel.moments(diagram).masses
+    assert abs(masses.sum() - 1) <= 1e-15
+    np.testing.assert_allclose(problem.integrate(diagram).masses, masses, rtol=0, atol=1e-15)
