@@ -9,6 +9,7 @@ with small ones, and are long in growing back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,7 +34,8 @@ _COARSEST_ACCURACY = 0.1
 _FINEST_ACCURACY = 1e-6
 # After a step shorter than this the system is solved again with at least that accuracy.
 _SHORT_STEP = 2.0**-4
-_CAREFUL_ACCURACY = 1e-2
+_CAREFUL_ACCURACY = 1e-2  # for equal masses
+_MOST_CAREFUL_ACCURACY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def damped_newton(
     """Iterate until the mass error is at most ``tol``, no step is left, or time is up."""
     current, diagrams = start, 0
     floor = _FLOOR * min(float(start.masses.min()), float(problem.masses.min()))
+    careful = _careful_accuracy(problem)
     step, accuracy, iteration = 1.0, _COARSEST_ACCURACY, 0
     while current.mass_error > tol and iteration < max_iterations:
         # What the masses lack in total is rounding: every site takes its share of it.
@@ -89,20 +92,26 @@ def damped_newton(
             problem, current, direction, floor, tol=tol, first=min(1, 4 * step)
         )
         diagrams += trials
-        if step < _SHORT_STEP and accuracy > _CAREFUL_ACCURACY:
+        if step < _SHORT_STEP and accuracy > careful:
             # The linear residual may be small overall and yet push the smallest cells the wrong
             # way, on to the floor: solve better and try again.
-            step, accuracy = 0.25, _CAREFUL_ACCURACY
+            step, accuracy = 0.25, careful
             continue
         if following is None:
             break
         accuracy = _linear_accuracy(current, following, tol)
         if step < _SHORT_STEP:
-            accuracy = min(accuracy, _CAREFUL_ACCURACY)
+            accuracy = min(accuracy, careful)
         current = following
         iteration += 1
         report(NewtonProgress(iteration, current.mass_error, current.smallest_share, step))
     return NewtonResult(current, current.mass_error, iteration, diagrams)
+
+
+def _careful_accuracy(problem: TransportProblem) -> float:
+    """The less a small mass counts in the residual's norm, the better."""
+    smallest = float(problem.masses.min()) * len(problem.masses)
+    return max(_MOST_CAREFUL_ACCURACY, _CAREFUL_ACCURACY * math.sqrt(smallest))
 
 
 def _linear_accuracy(previous: Evaluation, current: Evaluation, tol: float) -> float:
