@@ -60,7 +60,7 @@ inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const doubl
     Vector residual(right_side, right_side + n), x(n, 0.0), z(n), direction(n, 0.0), image(n, 0.0);
     constants.remove_means(residual);
     const double start = std::sqrt(inner(residual, residual, threads));
-    Vector best = x;
+    Vector best;  // x before the residual grew; empty while it shrinks
     double norm = start, least = start, curvature = 0;
     int iteration = 0, best_iteration = 0;
     while (norm > tolerance * start && iteration < max_iterations &&
@@ -80,9 +80,13 @@ inline LinearSolveReport solve_graph_laplacian(Multigrid& multigrid, const doubl
         if (norm < least) {
             least = norm;
             best_iteration = iteration;
+            best.clear();
+        } else if (best.empty()) {
             best = x;
+            add_scaled(best, -alpha, direction, threads);
         }
     }
+    if (best.empty()) best = std::move(x);
     constants.remove_means(best);  // a large constant would cost the weights digits
     std::copy(best.begin(), best.end(), solution);
     return {iteration, start > 0 ? least / start : 0.0, false};
