@@ -61,8 +61,12 @@ def continued_newton(
 
     With a ``start`` only through the finest average, else through all of them.
     """
-    easier = [*_averaged_kernels(problem, 1 if start is None else _FINEST_AVERAGE)]
-    return _through(problem, easier, start, tol, max_iterations, report)
+    stages = _Stages(problem, start, max_iterations, report)
+    if start is not None:
+        return stages.through([*_averaged_kernels(problem, _FINEST_AVERAGE)], 0.0, tol)
+    averages = [*_averaged_kernels(problem, 1)]
+    stages.solve(averages[0], _STAGE_TOLERANCE)
+    return stages.through(averages, _TIE, tol)
 
 
 def smoothed_newton(
@@ -76,33 +80,16 @@ def smoothed_newton(
 
     These resolve every scale of a density that has them (see `DensityKernel.smoothed`).
     """
+    stages = _Stages(problem, start, max_iterations, report)
     easier = [_averaged_kernel(problem, 1), *_smoothed_kernels(problem)]
-    return _through(problem, easier, start, tol, max_iterations, report)
+    stages.solve(easier[0], _STAGE_TOLERANCE)
+    # No tie: what is uniform would have other scales.
+    return stages.through(easier, 0.0, tol)
 
 
 def has_smoothings(problem: TransportProblem) -> bool:
     """Whether `smoothed_newton` is a way."""
     return next(_smoothed_kernels(problem), None) is not None
-
-
-def _through(  # noqa: PLR0917  (the arguments of every method, and its kernels)
-    problem: TransportProblem,
-    easier: list[DensityKernel],
-    start: DiagramArrays | None,
-    tol: float,
-    max_iterations: int,
-    report: Callable[[NewtonProgress], None],
-) -> NewtonResult:
-    stages = _Stages(problem, start, max_iterations, report)
-    kernels = [*easier, problem.kernel]
-    tie = 0.0
-    if start is None:
-        stages.solve(kernels[0], _STAGE_TOLERANCE)
-        tie = _TIE
-    for before, after in itertools.pairwise(stages.tied(kernel, tie) for kernel in kernels):
-        stages.pass_over(before, after)
-    stages.loosen(tie)
-    return stages.finish(tol)
 
 
 class _Stages:
@@ -123,6 +110,15 @@ class _Stages:
             start = problem.evaluate(*_weights_for_uniform(uniform_problem)).diagram
         self._diagram = start
 
+    def through(self, easier: list[DensityKernel], tie: float, tol: float) -> NewtonResult:
+        """Go through easier densities, with a share of the uniform one, to the problem's own."""
+        kernels = [*easier, self._problem.kernel]
+        tied = (self._tied(kernel, tie) for kernel in kernels)
+        for before, after in itertools.pairwise(tied):
+            self._pass_over(before, after)
+        self._loosen(tie)
+        return self._finish(tol)
+
     def solve(self, kernel: DensityKernel, tol: float, patience: int | None = None) -> NewtonResult:
         """Go on to the solution for one density."""
         stage = replace(self._problem, kernel=kernel)
@@ -135,11 +131,11 @@ class _Stages:
         self._diagram = result.evaluation.diagram
         return result
 
-    def tied(self, kernel: DensityKernel, share: float) -> DensityKernel:
+    def _tied(self, kernel: DensityKernel, share: float) -> DensityKernel:
         """The density with a share of the uniform one."""
         return _mixed(self._uniform, kernel, 1 - share) if share > 0 else kernel
 
-    def pass_over(self, before: DensityKernel, after: DensityKernel) -> None:
+    def _pass_over(self, before: DensityKernel, after: DensityKernel) -> None:
         """Go from one density to another."""
 
         def proposal(left: float) -> float:
@@ -152,7 +148,7 @@ class _Stages:
         if after is not self._problem.kernel:
             self.solve(after, _STAGE_TOLERANCE)
 
-    def loosen(self, tie: float) -> None:
+    def _loosen(self, tie: float) -> None:
         """Let the share of the uniform density go to zero.
 
         Zeros of the density can cut the cells into groups that exchange no mass but what is
@@ -166,7 +162,7 @@ class _Stages:
 
         def stage(tie: float) -> bool:
             tol = float(np.clip(_BALANCE * tie, _FINEST_BALANCE, _STAGE_TOLERANCE))
-            return self._reached(self.tied(kernel, tie), tol)
+            return self._reached(self._tied(kernel, tie), tol)
 
         self._let_go(tie, proposal, stage)
 
@@ -193,7 +189,7 @@ class _Stages:
             self._diagram = diagram
         return reached
 
-    def finish(self, tol: float) -> NewtonResult:
+    def _finish(self, tol: float) -> NewtonResult:
         """Solve the problem itself, where need be from mixtures that are ever closer to it."""
         left = _NEGLIGIBLE_SHARE * float(self._problem.masses.min())
         lowest = _SMALLEST_SHARE * tol * float(self._problem.masses.min())
@@ -204,7 +200,7 @@ class _Stages:
             if result.reached(tol) or left < lowest or self._iterations >= self._max_iterations:
                 return replace(result, iterations=self._iterations, diagrams=self._diagrams)
             self._diagram = mixture_diagram
-            mixture = self.solve(self.tied(self._problem.kernel, left), max(1e-3, tol))
+            mixture = self.solve(self._tied(self._problem.kernel, left), max(1e-3, tol))
             if not mixture.reached(_STAGE_TOLERANCE):
                 return replace(result, iterations=self._iterations, diagrams=self._diagrams)
 
