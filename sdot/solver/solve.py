@@ -14,7 +14,7 @@ from sdot.power_diagram import DiagramArrays
 from sdot.solver.certificate import error_bound
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_newton
-from sdot.solver.initial_weights import EntropicTransport
+from sdot.solver.initial_weights import EntropicTransport, has_sites_without_mass
 from sdot.solver.joined_groups import joined_groups
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
@@ -32,6 +32,8 @@ _WARM_START = 0.05
 _FAIR_START = 1e-3
 _FINE_START = 5e-3
 _SOUND_START = 1e-3
+# From so many sites on a diagram costs more than a look at the mass around each.
+_MANY_SITES = 1000
 # Bins per side of an entropic start for up to so many sites.
 _BINS = ((60, 8), (1000, 16), (30_000, 32), (150_000, 64), (500_000, 128))
 _MOST_BINS = 256
@@ -231,18 +233,17 @@ def _start(
     problem: TransportProblem, predicted: FloatArray | None, entropic: EntropicTransport
 ) -> tuple[Evaluation, int]:
     """The predicted weights or the Voronoi diagram if fair to start from, else entropic ones."""
+    coarse = _bins(len(problem.sites))
+    candidates = [] if predicted is None else [(predicted, _WARM_START)]
+    few = len(problem.sites) < _MANY_SITES
+    if few or not has_sites_without_mass(problem, coarse // 2, _FAIR_START):
+        candidates.append((np.zeros(len(problem.sites)), _FAIR_START))
     diagrams = 0
-    for weights, smallest in (
-        (predicted, _WARM_START),
-        (np.zeros(len(problem.sites)), _FAIR_START),
-    ):
-        if weights is None:
-            continue
+    for weights, smallest in candidates:
         start = problem.evaluate(weights)
         diagrams += 1
         if start.smallest_share >= smallest:
             return start, diagrams
-    coarse = _bins(len(problem.sites))
     best, enough = problem.evaluate(entropic.weights(coarse)), _FINE_START
     diagrams += 1
     # Finer grids follow the density better, but sites in its tail can fare worse with them.
@@ -279,8 +280,8 @@ def _status(result: NewtonResult, options: Options) -> Status:
         message = f"stopped at max_iterations: {reached}; raise max_iterations or tol"
     else:
         message = (
-            f"stalled: {reached}, more than tol={options.tol:.1e}; raise tol, or merge sites "
-            "that are almost coincident"
+            f"stalled: {reached}, more than tol={options.tol:.1e}; raise tol, merge sites that are "
+            "almost coincident, or leave out those of hardly any mass"
         )
     return Status(
         result.reached(options.tol), result.mass_error, result.iterations, result.diagrams, message

@@ -7,7 +7,7 @@ import pytest
 from support.problems import gmm_image, random_image, random_sites, uniform
 
 from sdot import PolynomialGrid
-from sdot.solver.initial_weights import EntropicTransport
+from sdot.solver.initial_weights import EntropicTransport, has_sites_without_mass
 from sdot.solver.newton import NewtonProgress, damped_newton
 from sdot.solver.problem import normalise
 from sdot.solver.solve import Options, solve
@@ -65,6 +65,19 @@ def test_iterations_are_limited() -> None:
 def test_the_entropic_start_leaves_no_cell_empty(n: int, pixels: int) -> None:
     problem, _ = normalise(random_sites(n), np.ones(n), PolynomialGrid(gmm_image(pixels)))
     assert problem.evaluate(EntropicTransport(problem, 32).weights(32)).masses.min() > 0
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1e-3, True), (1e-30, False)])
+def test_sites_far_out_in_a_tail_are_seen_without_a_diagram(share: float, expected: bool) -> None:
+    corners = np.array([[0.02, 0.98], [0.98, 0.02]])
+    sites = np.concatenate([0.3 + 0.05 * random_sites(98), corners])
+    problem, _ = normalise(sites, np.ones(100), PolynomialGrid(gmm_image(64)))
+    assert has_sites_without_mass(problem, 16, share) is expected
+
+
+def test_sites_outside_of_the_domain_are_not_judged_by_the_mass_around_them() -> None:
+    problem, _ = normalise(random_sites(50) + 1.5, np.ones(50), uniform())
+    assert not has_sites_without_mass(problem, 16, 1e-3)
 
 
 def test_the_callback_sees_every_newton_step() -> None:
