@@ -5,7 +5,8 @@ next as leaves every cell a tenth of its mass: so each stage starts where damped
 proved to converge, and the share left of the one before shrinks at least twofold per stage.
 Once that share is well below the smallest site's mass no cell can live on it alone. From the
 Voronoi diagram of sites shrunk into the box, through the uniform density and ever finer
-averages, this is slow but sure; from a good start only the finest average is needed.
+averages, all of them with a share of the uniform one that is let go of in the end, this is slow
+but sure; from a good start only the finest average is needed.
 """
 
 from __future__ import annotations
