@@ -32,9 +32,8 @@ _SMALL_STEP = 2.0**-5
 # Relative residuals of the linear solves, far from the solution and close to it.
 _COARSEST_ACCURACY = 0.1
 _FINEST_ACCURACY = 1e-6
-# After a step shorter than this the system is solved again with at least that accuracy.
-_SHORT_STEP = 2.0**-4
-_CAREFUL_ACCURACY = 1e-2  # for equal masses
+# After a step shorter than one of these the system is solved again with at least that accuracy.
+_CAREFUL_ACCURACIES = ((2.0**-4, 1e-2), (2.0**-8, 1e-4))  # of equal masses
 _MOST_CAREFUL_ACCURACY = 1e-4
 
 
@@ -80,7 +79,6 @@ def damped_newton(
     """Iterate until the mass error is at most ``tol``, no step is left, or time is up."""
     current, diagrams = start, 0
     floor = _FLOOR * min(float(start.masses.min()), float(problem.masses.min()))
-    careful = _careful_accuracy(problem)
     step, accuracy, iteration = 1.0, _COARSEST_ACCURACY, 0
     while current.mass_error > tol and iteration < max_iterations:
         # What the masses lack in total is rounding: every site takes its share of it.
@@ -92,26 +90,33 @@ def damped_newton(
             problem, current, direction, floor, tol=tol, first=min(1, 4 * step)
         )
         diagrams += trials
-        if step < _SHORT_STEP and accuracy > careful:
+        careful = _careful_accuracy(problem, step)
+        if accuracy > careful:
             # The linear residual may be small overall and yet push the smallest cells the wrong
             # way, on to the floor: solve better and try again.
             step, accuracy = 0.25, careful
             continue
         if following is None:
             break
-        accuracy = _linear_accuracy(current, following, tol)
-        if step < _SHORT_STEP:
-            accuracy = min(accuracy, careful)
+        accuracy = min(careful, _linear_accuracy(current, following, tol))
         current = following
         iteration += 1
         report(NewtonProgress(iteration, current.mass_error, current.smallest_share, step))
     return NewtonResult(current, current.mass_error, iteration, diagrams)
 
 
-def _careful_accuracy(problem: TransportProblem) -> float:
-    """The less a small mass counts in the residual's norm, the better."""
+def _careful_accuracy(problem: TransportProblem, step: float) -> float:
+    """The accuracy below which a step of this length is not for want of a better solution.
+
+    The less a small mass counts in the residual's norm, the better that must be.
+    """
     smallest = float(problem.masses.min()) * len(problem.masses)
-    return max(_MOST_CAREFUL_ACCURACY, _CAREFUL_ACCURACY * math.sqrt(smallest))
+    careful = min(
+        (accuracy for shorter, accuracy in _CAREFUL_ACCURACIES if step < shorter), default=None
+    )
+    if careful is None:
+        return _COARSEST_ACCURACY
+    return max(_MOST_CAREFUL_ACCURACY, careful * math.sqrt(smallest))
 
 
 def _linear_accuracy(previous: Evaluation, current: Evaluation, tol: float) -> float:
