@@ -53,25 +53,45 @@ private:
     }
 
     Point exact(std::int32_t a, std::int32_t b, std::int32_t c) const {
+        const auto quick = exact_fractions<ExactRing>(a, b, c);
+        const double x = CGAL::to_double(quick.x), y = CGAL::to_double(quick.y),
+                     common = CGAL::to_double(quick.common);
+        if (std::isnormal(common) && can_be_divided(x) && can_be_divided(y))
+            return {bounded(x / common), bounded(y / common)};
+        const auto slow = exact_fractions<Exact>(a, b, c);  // of numbers that no double holds
+        return {bounded(CGAL::to_double(slow.x / slow.common)),
+                bounded(CGAL::to_double(slow.y / slow.common))};
+    }
+
+    template <class Number>
+    struct Fractions {
+        Number x, y, common;
+    };
+
+    template <class Number>
+    Fractions<Number> exact_fractions(std::int32_t a, std::int32_t b, std::int32_t c) const {
         const Point p = sites_.position(a), q = sites_.position(b), r = sites_.position(c);
-        const Exact px(p.x), py(p.y);
-        const Exact qx = Exact(q.x) - px, qy = Exact(q.y) - py;
-        const Exact rx = Exact(r.x) - px, ry = Exact(r.y) - py;
-        const Exact to_q = (qx * qx + qy * qy + weight_gap(a, b)) / 2;
-        const Exact to_r = (rx * rx + ry * ry + weight_gap(a, c)) / 2;
-        const Exact common = qx * ry - qy * rx;  // positive: the predicates are exact
-        return {finite_double(px + (to_q * ry - to_r * qy) / common),
-                finite_double(py + (qx * to_r - rx * to_q) / common)};
+        const Number px(p.x), py(p.y);
+        const Number qx = Number(q.x) - px, qy = Number(q.y) - py;
+        const Number rx = Number(r.x) - px, ry = Number(r.y) - py;
+        // Twice what they are in the formula above.
+        const Number to_q = qx * qx + qy * qy + weight_gap<Number>(a, b);
+        const Number to_r = rx * rx + ry * ry + weight_gap<Number>(a, c);
+        const Number common = Number(2) * (qx * ry - qy * rx);  // positive: the predicates are exact
+        return {px * common + (to_q * ry - to_r * qy), py * common + (qx * to_r - rx * to_q), common};
     }
 
-    Exact weight_gap(std::int32_t i, std::int32_t j) const {
-        return Exact(sites_.weights[i]) - Exact(sites_.weights[j]) + Exact(sites_.low_weights[i]) -
-               Exact(sites_.low_weights[j]);
+    template <class Number>
+    Number weight_gap(std::int32_t i, std::int32_t j) const {
+        return (Number(sites_.weights[i]) - Number(sites_.weights[j])) +
+               (Number(sites_.low_weights[i]) - Number(sites_.low_weights[j]));
     }
 
-    static double finite_double(const Exact& value) {
+    static bool can_be_divided(double value) { return value == 0 || std::isnormal(value); }
+
+    static double bounded(double value) {
         const double limit = 1e150;  // squares of coordinates must not overflow
-        return std::max(-limit, std::min(limit, CGAL::to_double(value)));
+        return std::max(-limit, std::min(limit, value));
     }
 
     WeightedSites sites_;
