@@ -39,8 +39,11 @@ _BINS = ((60, 8), (1000, 16), (30_000, 32), (150_000, 64), (500_000, 128))
 _MOST_BINS = 256
 # Mass error to which clusters of sites are solved before the sites inside of them.
 _MERGED_TOLERANCE = 1e-2
-# A Newton iteration that stalls below this mass error has met rounding: no other way helps.
+# A Newton iteration that stalls below this mass error has met rounding: no other way helps. So it
+# has where all masses are right to this share of the whole, and the lightest to three digits.
 _ROUNDING = 1e-6
+_ROUNDED_MASS = 1e-15
+_MOST_ROUNDING = 1e-3
 # Newton steps after which the quick ways are given up for the next one, and the last of them for
 # the sure one.
 _PATIENCE = 60
@@ -156,6 +159,8 @@ class _Attempts:
     def __init__(self, problem: TransportProblem, options: Options) -> None:
         self._problem, self._options = problem, options
         self._results: list[NewtonResult] = []
+        rounded = _ROUNDED_MASS / float(problem.masses.min())
+        self._rounding = max(_ROUNDING, min(rounded, _MOST_ROUNDING))
         self.iterations = self.diagrams = 0
 
     def run(self, method: _Method, start: Any, patience: int) -> bool:
@@ -166,7 +171,7 @@ class _Attempts:
         self.iterations += result.iterations
         self.diagrams += result.diagrams
         self._results.append(result)
-        return result.reached(tol) or result.mass_error < _ROUNDING
+        return result.reached(tol) or result.mass_error < self._rounding
 
     @property
     def last(self) -> NewtonResult:
