@@ -28,7 +28,8 @@ _COOLING = 0.6  # factor between successive values of epsilon
 # Sweeps at each of them, for problems whose usual grids have at least so many bins: the more the
 # dearer Newton steps are.
 _SWEEPS = ((256, 20), (32, 10), (0, 2))
-# But on grids with more bins than this, which start close to the solution, at most so many.
+# But on grids with more bins than this, which start close to the solution, at most so many, and
+# without a lower epsilon.
 _FINE_BINS = 256
 _FINE_SWEEPS = 8
 _COARSEST_BINS = 8
@@ -75,7 +76,8 @@ class EntropicTransport:
             log_density = _log(self._problem.kernel.coarsened(self._box, bins))
             epsilon, on_density = self._start(bins)
             on_sites = np.empty((bins, bins))
-            epsilons = _cooled(epsilon, _FINAL_EPSILON * (self._width / bins) ** 2)
+            final = _FINAL_EPSILON * (self._width / min(bins, _FINE_BINS)) ** 2
+            epsilons = _cooled(epsilon, final)
             sinkhorn(
                 (self._site_box, log_sites),
                 (self._box, log_density),
@@ -114,10 +116,9 @@ class _OnGrid:
 
 def _cooled(epsilon: float, last: float) -> FloatArray:
     """Decreasing values of epsilon (k,), k >= 1, from the one before to the last."""
-    values = []
-    while epsilon > last:
-        epsilon = max(last, epsilon * _COOLING)
-        values.append(epsilon)
+    values = [max(last, epsilon * _COOLING)]
+    while values[-1] > last:
+        values.append(max(last, values[-1] * _COOLING))
     return np.array(values)
 
 
