@@ -96,9 +96,9 @@ cdef class Triangulator:
     ):
         """Vertices, edges and hidden sites of the power diagram, from scratch.
 
-        The weights are ``weights + low_weights``. Returns ``vertices`` (v, 2); ``edge_sites`` (e, 2), the sites to the left
-        and to the right of each edge; ``edge_vertices`` (e, 2), where it starts and ends, -1 at
-        infinity; and ``hidden`` (h,), the sites without a cell.
+        The weights are ``weights + low_weights``. Returns ``vertices`` (v, 2); ``edge_sites``
+        (e, 2), the sites to the left and to the right of each edge; ``edge_vertices`` (e, 2), where
+        it starts and ends, -1 at infinity; and ``hidden`` (h,), the sites without a cell.
         """
         cdef WeightedSites sites = weighted_sites(self.positions, weights, low_weights)
         self.rebuild(sites)
