@@ -27,6 +27,7 @@ _SAMPLE_COSTS = 4_000_000  # sites times points drawn
 _SAMPLES = 4000
 _CONFIDENCE = 40.0  # minus the logarithm of the probability of a false alarm
 _ALMOST_COINCIDENT = 1e-6  # shift of a frontier by rounding, relative to the domain's diagonal
+_FAR_OFF = 0.5  # relative mass error
 _VERIFIED = 1e-4  # relative mass error that the polygons can tell apart
 
 
@@ -112,7 +113,7 @@ def _check_polygons(problem: Centred) -> tuple[list[str], bool]:
     masses = np.array([moments.masses for moments in found])
     relative = np.abs(masses / problem.masses - 1)
     rounding = np.ptp(masses, axis=0) / problem.masses
-    unknown = _unknown_masses(problem) / problem.masses
+    unknown = _unknown_masses(problem, relative[0] > _FAR_OFF) / problem.masses
     excess = relative[0] - 10 * rounding - unknown - 2 * problem.tol - 1e-14 / problem.masses
     if not excess.max() <= 0:
         worst = excess.argmax()
@@ -126,10 +127,10 @@ def _check_polygons(problem: Centred) -> tuple[list[str], bool]:
     return complaints, bool((rounding + unknown).max() < _VERIFIED)
 
 
-def _unknown_masses(problem: Centred) -> Array:
-    """What rounded potentials leave open in the masses of sites that are almost coincident.
+def _unknown_masses(problem: Centred, far_off: npt.NDArray[np.bool_]) -> Array:
+    """What rounded potentials leave open in masses that are far off, or of almost coincident sites.
 
-    They may hide one in all perturbations. An error of e in a difference of weights moves a
+    They may hide such a site in all perturbations. An error of e in a difference of weights moves a
     frontier by e / (2 d), d the distance of the sites, and so at most diagonal x density times
     that in mass.
     """
@@ -140,9 +141,8 @@ def _unknown_masses(problem: Centred) -> Array:
     greatest = np.abs(coefficients).sum(axis=(2, 3)).max() / problem.density.total_mass
     diagonal = float(np.linalg.norm(problem.box[1] - problem.box[0]))
     shift = 4 * 2e-16 * problem.cost_scale / distances[:, 1]
-    return np.asarray(
-        np.where(shift > _ALMOST_COINCIDENT * diagonal, greatest * diagonal * shift, 0.0)
-    )
+    concerned = far_off | (shift > _ALMOST_COINCIDENT * diagonal)
+    return np.asarray(np.where(concerned, greatest * diagonal * shift, 0.0))
 
 
 def _polygon_moments(problem: Centred, weights: Array) -> CellMoments:
