@@ -62,7 +62,9 @@ def _least_deviations(moments: CellMoments) -> FloatArray:
     """Least standard deviation, over all directions, of the mass in each cell (n,).
 
     A disc of this radius around the centroid is inside of the cell if that is convex with a
-    density of one: the copies of all its sites are.
+    density of one, and so are the copies of all its sites (Kannan, Lovasz and Simonovits, Discrete
+    Comput. Geom. 13, 1995: a convex body in isotropic position contains the ball of radius
+    sqrt((d + 1) / d)).
     """
     xx, xy, yy = moments.second_moments.T
     greatest = 0.5 * (xx + yy) + np.hypot(0.5 * (xx - yy), xy)
