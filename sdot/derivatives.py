@@ -19,7 +19,7 @@ import numpy as np
 
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
-from sdot.solver.solve import Solution
+from sdot.solver.solution import Solution
 from sdot.validation import FloatArray
 
 __all__ = ["gradients"]

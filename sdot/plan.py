@@ -17,7 +17,8 @@ from sdot.frameworks import needs_derivative
 from sdot.power_diagram import PowerDiagram
 from sdot.progress import ProgressLine
 from sdot.solver.newton import NewtonProgress
-from sdot.solver.solve import Options, Solution, Status, solve
+from sdot.solver.solution import Solution, Status
+from sdot.solver.solve import Options, solve
 from sdot.validation import FloatArray, check_iterations, check_tolerance
 
 __all__ = [

@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 
 from sdot.distributions.density import Density
-from sdot.power_diagram import DiagramArrays
-from sdot.solver.certificate import error_bound
 from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_newton
 from sdot.solver.initial_weights import EntropicTransport, has_sites_without_mass
 from sdot.solver.joined_groups import joined_groups
 from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
-from sdot.solver.problem import Evaluation, Normalisation, TransportProblem, normalise
+from sdot.solver.problem import Evaluation, TransportProblem, normalise
+from sdot.solver.solution import Solution, make_solution, make_status
 from sdot.solver.warm_start import Memory
-from sdot.validation import FloatArray, freeze
+from sdot.validation import FloatArray
 
-__all__ = ["Options", "Solution", "Status", "solve"]
+__all__ = ["Options", "solve"]
 
 _logger = logging.getLogger("sdot")
 
@@ -65,48 +64,6 @@ class Options:
     warm_start: bool = False
 
 
-@dataclass(frozen=True)
-class Status:
-    """How a solve ended.
-
-    Attributes
-    ----------
-    converged : whether ``mass_error`` is at most the tolerance.
-    mass_error : greatest error of a cell mass relative to its target, at the returned weights.
-    iterations : Newton steps.
-    diagrams : power diagrams built.
-    message : what happened, and a remedy if it did not converge.
-    """
-
-    converged: bool
-    mass_error: float
-    iterations: int
-    diagrams: int
-    message: str
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """A plan in the caller's coordinates, as NumPy arrays."""
-
-    value: float  # the dual value of W2^2
-    primal_value: float
-    positions: FloatArray
-    masses: FloatArray
-    barycenters: FloatArray
-    cell_masses: FloatArray
-    potentials: FloatArray
-    status: Status
-    error_bound: float
-    diagram: DiagramArrays  # of the normalised sites
-    normalisation: Normalisation
-
-    @property
-    def total_mass(self) -> float:
-        """The mass transported."""
-        return float(self.masses.sum())
-
-
 def solve(
     positions: FloatArray,
     masses: FloatArray,
@@ -123,9 +80,9 @@ def solve(
     if predicted is not None:
         predicted = normalisation.normalised_weights(predicted)
     result = _find_weights(problem, predicted, options)
-    status = _status(result, options)
+    status = make_status(result, options.tol, options.max_iterations)
     _logger.info("%d sites: %s", len(positions), status.message)
-    solution = _solution(problem, normalisation, result.evaluation, masses, status)
+    solution = make_solution(problem, normalisation, result.evaluation, masses, status)
     if options.warm_start and status.converged:
         for memory in memories:
             memory.store(positions, solution.barycenters, solution.potentials)
@@ -275,54 +232,3 @@ def _finer_starts(problem: TransportProblem, entropic: EntropicTransport) -> Ite
 def _bins(count: int) -> int:
     """A finer start for more sites, at a cost in proportion to the rest of the solve."""
     return next((bins for limit, bins in _BINS if count <= limit), _MOST_BINS)
-
-
-def _status(result: NewtonResult, options: Options) -> Status:
-    reached = f"relative mass error {result.mass_error:.1e} after {result.iterations} Newton steps"
-    if result.reached(options.tol):
-        message = f"converged: {reached}"
-    elif result.iterations >= options.max_iterations:
-        message = f"stopped at max_iterations: {reached}; raise max_iterations or tol"
-    else:
-        message = (
-            f"stalled: {reached}, more than tol={options.tol:.1e}; raise tol, merge sites that are "
-            "almost coincident, or leave out those of hardly any mass"
-        )
-    return Status(
-        result.reached(options.tol), result.mass_error, result.iterations, result.diagrams, message
-    )
-
-
-def _solution(
-    problem: TransportProblem,
-    normalisation: Normalisation,
-    evaluation: Evaluation,
-    masses: FloatArray,
-    status: Status,
-) -> Solution:
-    total = float(masses.sum())
-    positions = normalisation.positions
-    cell_masses, barycenters, spreads = normalisation.moments(
-        problem.kernel.moments(evaluation.diagram)
-    )
-    potentials = normalisation.potentials(evaluation.weights)
-    potentials -= (potentials * masses).sum() / total
-    filled = cell_masses > 0
-    distances = ((positions - barycenters) ** 2).sum(axis=1)
-    primal = total * float(spreads.sum() + (cell_masses * distances)[filled].sum())
-    # Concave in the weights and maximal at the solution: its error is of second order in the
-    # mass residual, while the primal cost of a plan with slightly wrong masses is of first.
-    residual = masses - total * cell_masses
-    return Solution(
-        value=primal + float((residual * potentials).sum()),
-        primal_value=primal,
-        positions=freeze(positions),
-        masses=freeze(masses),
-        barycenters=freeze(barycenters),
-        cell_masses=freeze(total * cell_masses),
-        potentials=freeze(potentials),
-        status=status,
-        error_bound=error_bound(positions, potentials, residual, primal, normalisation.met_box),
-        diagram=evaluation.diagram,
-        normalisation=normalisation,
-    )

@@ -7,7 +7,8 @@ import pytest
 from support.problems import gmm_image, random_sites
 
 from sdot import PolynomialGrid, SumOfDiracs, distance
-from sdot.solver.solve import Options, Solution, solve
+from sdot.solver.solution import Solution
+from sdot.solver.solve import Options, solve
 
 
 def _density() -> PolynomialGrid:

@@ -1,0 +1,108 @@
+"""What a solve returns: the plan in the caller's units, and how the solve ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdot.power_diagram import DiagramArrays
+from sdot.solver.certificate import error_bound
+from sdot.solver.newton import NewtonResult
+from sdot.solver.problem import Evaluation, Normalisation, TransportProblem
+from sdot.validation import FloatArray, freeze
+
+__all__ = ["Solution", "Status", "make_solution", "make_status"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a solve ended.
+
+    Attributes
+    ----------
+    converged : whether ``mass_error`` is at most the tolerance.
+    mass_error : greatest error of a cell mass relative to its target, at the returned weights.
+    iterations : Newton steps.
+    diagrams : power diagrams built.
+    message : what happened, and a remedy if it did not converge.
+    """
+
+    converged: bool
+    mass_error: float
+    iterations: int
+    diagrams: int
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A plan in the caller's coordinates, as NumPy arrays."""
+
+    value: float  # the dual value of W2^2
+    primal_value: float
+    positions: FloatArray
+    masses: FloatArray
+    barycenters: FloatArray
+    cell_masses: FloatArray
+    potentials: FloatArray
+    status: Status
+    error_bound: float
+    diagram: DiagramArrays  # of the normalised sites
+    normalisation: Normalisation
+
+    @property
+    def total_mass(self) -> float:
+        """The mass transported."""
+        return float(self.masses.sum())
+
+
+def make_status(result: NewtonResult, tol: float, max_iterations: int) -> Status:
+    """Say how a solve ended, and what to do if it did not converge."""
+    reached = f"relative mass error {result.mass_error:.1e} after {result.iterations} Newton steps"
+    if result.reached(tol):
+        message = f"converged: {reached}"
+    elif result.iterations >= max_iterations:
+        message = f"stopped at max_iterations: {reached}; raise max_iterations or tol"
+    else:
+        message = (
+            f"stalled: {reached}, more than tol={tol:.1e}; raise tol, merge sites that are "
+            "almost coincident, or leave out those of hardly any mass"
+        )
+    return Status(
+        result.reached(tol), result.mass_error, result.iterations, result.diagrams, message
+    )
+
+
+def make_solution(
+    problem: TransportProblem,
+    normalisation: Normalisation,
+    evaluation: Evaluation,
+    masses: FloatArray,
+    status: Status,
+) -> Solution:
+    """Carry the cells of a normalised problem back to the caller's units."""
+    total = float(masses.sum())
+    positions = normalisation.positions
+    cell_masses, barycenters, spreads = normalisation.moments(
+        problem.kernel.moments(evaluation.diagram)
+    )
+    potentials = normalisation.potentials(evaluation.weights)
+    potentials -= (potentials * masses).sum() / total
+    filled = cell_masses > 0
+    distances = ((positions - barycenters) ** 2).sum(axis=1)
+    primal = total * float(spreads.sum() + (cell_masses * distances)[filled].sum())
+    # Concave in the weights and maximal at the solution: its error is of second order in the
+    # mass residual, while the primal cost of a plan with slightly wrong masses is of first.
+    residual = masses - total * cell_masses
+    return Solution(
+        value=primal + float((residual * potentials).sum()),
+        primal_value=primal,
+        positions=freeze(positions),
+        masses=freeze(masses),
+        barycenters=freeze(barycenters),
+        cell_masses=freeze(total * cell_masses),
+        potentials=freeze(potentials),
+        status=status,
+        error_bound=error_bound(positions, potentials, residual, primal, normalisation.met_box),
+        diagram=evaluation.diagram,
+        normalisation=normalisation,
+    )
