@@ -1,7 +1,7 @@
 # Each of these is enough on a fresh Debian or Ubuntu machine, as root or with sudo:
 #   make demo    run the examples, write their pictures to pictures/
 #   make test    linters, tests, every example
-# and then: make lint, make bench, make soak, make docs, make clean.
+# and then: make lint, make bench, make soak, make docs, make wheel, make clean.
 
 PYTHON3 ?= python3
 VENV := .venv
@@ -21,7 +21,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint pytest examples bench soak docs clean
+.PHONY: demo test lint pytest examples bench wheel soak docs clean
 
 demo: $(VENV)/installed
 	@for name in $(EXAMPLES); do \
@@ -49,6 +49,15 @@ examples: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(PYTHON) tests/benchmarks/run.py
+
+# One for this machine, with the libraries it needs inside, tested where none of them can be seen.
+wheel: $(VENV)/installed
+	@$(PIP) install '.[package]'
+	rm -rf build/wheel dist
+	$(PIP) wheel --no-deps --wheel-dir build/wheel .
+	PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/auditwheel repair --wheel-dir dist build/wheel/*.whl
+	@size=$$(stat -c %s dist/*.whl); echo "== $$(ls dist/*.whl): $$size bytes"; test $$size -lt 5000000
+	packaging/test_wheel.sh dist/*.whl $(PYTHON3)
 
 soak: $(VENV)/installed
 	$(PYTHON) tests/soak.py

@@ -1,6 +1,8 @@
 """Exact semi-discrete optimal transport in the plane, differentiable in JAX and PyTorch."""
 
+import importlib
 import logging
+from typing import TYPE_CHECKING, Any
 
 from sdot.distance import distance
 from sdot.distributions.box import Box
@@ -16,9 +18,12 @@ from sdot.errors import ConvergenceError
 from sdot.plan import OtPlan, optimal_transport_plan
 from sdot.power_diagram import PowerDiagram
 
+if TYPE_CHECKING:
+    from sdot import plot
+
 logging.getLogger("sdot").addHandler(logging.NullHandler())  # silent unless the caller listens
 
-__version__ = "0.1.0"
+__version__: str
 
 __all__ = [
     "Box",
@@ -36,4 +41,18 @@ __all__ = [
     "distance",
     "driver",
     "optimal_transport_plan",
+    "plot",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What most programs do not use, and costs time to import.
+    if name == "plot":
+        return importlib.import_module("sdot.plot")
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("sdot-cgal")
+    raise AttributeError(f"module 'sdot' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "__version__", "plot"])
