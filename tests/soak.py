@@ -26,9 +26,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from soak_checks import Centred, check, check_translation
+from soak_checks import check, check_translation
 from soak_families import Problem, draw
 from soak_summary import DEFECTS, Outcome, print_summary
+from support.counters import counted_diagrams, counter_complaints
 
 from sdot import ConvergenceError, OtPlan, SumOfDiracs, driver, optimal_transport_plan
 
@@ -40,7 +41,7 @@ def run(problem: Problem) -> Outcome:
     """Solve and check one problem; exceptions other than ConvergenceError pass."""
     begin = time.perf_counter()
     try:
-        plan = _solve(problem, problem.positions)
+        plan, complaints = _solve(problem, problem.positions)
         seconds = time.perf_counter() - begin
         complaint, verified = _check(problem, plan)
     except ConvergenceError as error:
@@ -48,28 +49,33 @@ def run(problem: Problem) -> Outcome:
         seconds = time.perf_counter() - begin
         status = error.plan.status
         return Outcome("raised", str(error), status.iterations, status.diagrams, seconds)
+    complaint = "; ".join([*complaints, *filter(None, [complaint])])
     kind = "wrong" if complaint else "converged"
     status = plan.status
     return Outcome(kind, complaint, status.iterations, status.diagrams, seconds, verified)
 
 
-def _solve(problem: Problem, positions: npt.NDArray[np.floating]) -> OtPlan:
-    return optimal_transport_plan(
-        SumOfDiracs(positions, problem.weights), problem.density(), tol=TOL
-    )
+def _solve(problem: Problem, positions: npt.NDArray[np.floating]) -> tuple[OtPlan, list[str]]:
+    """Return the plan, and what its counters say wrong."""
+    seen: list[int] = []
+    density = problem.density()
+    diracs = SumOfDiracs(positions, problem.weights, density.total_mass)
+    with counted_diagrams() as diagrams:
+        plan = optimal_transport_plan(
+            diracs, density, tol=TOL, callback=lambda progress: seen.append(progress.iteration)
+        )
+    return plan, counter_complaints(plan.status, seen, diagrams)
 
 
 def _check(problem: Problem, plan: OtPlan) -> tuple[str, bool]:
-    positions = problem.positions.astype(np.float64)
     if problem.positions.dtype != np.float64:  # its results are rounded too far to be checked
         rounded = float(plan.distance)
-        plan = _solve(problem, positions)
+        plan, _ = _solve(problem, problem.positions.astype(np.float64))
         if not abs(rounded - plan.distance) <= 1e-6 * plan.distance:
-            return f"{rounded} in single, {plan.distance} in double precision", False
-    complaint, verified = check(plan, positions, problem.weights, TOL)
+            return f"value: {rounded} in single, {plan.distance} in double precision", False
+    complaint, verified = check(plan, problem, TOL)
     if not complaint and problem.seed % TRANSLATED == 0:
-        centred = Centred.of(plan, positions, problem.weights, TOL)
-        complaint = check_translation(centred, problem.seed)
+        complaint = check_translation(plan, problem, TOL)
     return complaint, verified
 
 

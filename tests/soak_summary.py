@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import median
 
@@ -36,8 +36,20 @@ def print_summary(outcomes: dict[int, Outcome]) -> None:
     for (kind, name), members in sorted(rows.items()):
         print(f"{kind + ' ' + name:28}" + "".join(f"{cell:>16}" for cell in _cells(members)))
     print("(verified: masses by polygons too. Steps, diagrams, seconds: median / greatest)")
+    print(f"complaints: {_complaints(outcomes)}")
     slowest = sorted(outcomes, key=lambda seed: -outcomes[seed].diagrams)[:5]
     print(f"most diagrams: {', '.join(f'seed {s} {outcomes[s].diagrams}' for s in slowest)}")
+
+
+def _complaints(outcomes: dict[int, Outcome]) -> str:
+    """How many problems have each kind of complaint."""
+    kinds = Counter(
+        kind
+        for outcome in outcomes.values()
+        if outcome.kind == "wrong"
+        for kind in {part.partition(":")[0] for part in outcome.message.split("; ")}
+    )
+    return ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()) or "none"
 
 
 def _cells(members: list[Outcome]) -> list[str]:
