@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sdot.cgal_wrap import cell_polygons as polygon_kernels
-from sdot.cgal_wrap import power_diagram as diagram_kernels
+from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
+from sdot.cgal_wrap.diagram import power_diagram as diagram_kernels
 from sdot.driver import driver
 from sdot.validation import FloatArray, check_box, check_real_array, freeze
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sdot.cgal_wrap.convex_pieces_integrals import PiecesKernel
+from sdot.cgal_wrap.pieces.piece_integrals import PiecesKernel
 from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import (
     CellMoments,

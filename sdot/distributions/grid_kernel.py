@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 
-from sdot.cgal_wrap import polynomial_grid_integrals as compiled
+from sdot.cgal_wrap.grid import grid_integrals as compiled
 from sdot.distributions.density import CellMoments, CellPotential
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays, box_corners

@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 
-from sdot.cgal_wrap.gaussian_mixture_integrals import MixtureKernel
+from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
 from sdot.distributions.density import CellMoments, CellPotential
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sdot.cgal_wrap.polygon_triangulation import meeting_sides, polygon_triangles
+from sdot.cgal_wrap.triangulation.polygon_triangulation import meeting_sides, polygon_triangles
 from sdot.distributions.convex_pieces import Pieces, PiecewiseAffineDensity
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from sdot.cgal_wrap.gaussian_mixture_integrals import MixtureKernel
+from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
 from sdot.distributions.density import CellPotential, Density, Frame
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
 from sdot.frameworks import common_framework

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdot.cgal_wrap.entropic_transport import log_sum, sinkhorn, soft_c_transform
+from sdot.cgal_wrap.entropic.entropic_transport import log_sum, sinkhorn, soft_c_transform
 from sdot.driver import driver
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdot.cgal_wrap.graph_laplacian import GraphLaplacian
+from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
 from sdot.driver import driver
 from sdot.power_diagram import IndexArray
 from sdot.validation import FloatArray

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sdot.cgal_wrap.power_diagram import hilbert_order
+from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
 from sdot.distributions.density import (
     CellMoments,
     CellPotential,

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sdot.cgal_wrap.cell_polygons import polygon_moments
+from sdot.cgal_wrap.diagram.cell_polygons import polygon_moments
 from support.exact import Polygon, area, grid_moments, power_cell, rational_polygon
 from support.problems import lattice, random_sites
 

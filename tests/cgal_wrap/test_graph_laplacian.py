@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import sparse
-from sdot.cgal_wrap.graph_laplacian import GraphLaplacian
+from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
 from support.problems import random_sites
 
 from sdot.power_diagram import DiagramArrays

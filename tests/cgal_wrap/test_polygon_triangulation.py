@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sdot.cgal_wrap.polygon_triangulation import meeting_sides, polygon_triangles
+from sdot.cgal_wrap.triangulation.polygon_triangulation import meeting_sides, polygon_triangles
 from support.exact import area, rational_polygon
 from support.problems import star
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sdot.cgal_wrap.cell_polygons import polygon_moments
-from sdot.cgal_wrap.power_diagram import Triangulator, hilbert_order
+from sdot.cgal_wrap.diagram.cell_polygons import polygon_moments
+from sdot.cgal_wrap.diagram.power_diagram import Triangulator, hilbert_order
 from support.exact import area, box_polygon, power_cell
 from support.problems import lattice, random_sites
 

@@ -1,0 +1,1 @@
+"""What every room shares: points, boxes, moments, threads, Ctrl-C."""

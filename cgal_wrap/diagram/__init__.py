@@ -1,0 +1,1 @@
+"""Power diagrams as flat arrays, and their cells as polygons."""

@@ -1,0 +1,76 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Power cells as convex polygons (CSR), and the moments of such polygons."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memcpy
+from libcpp.vector cimport vector
+
+import numpy as np
+
+from cgal_wrap.diagram.diagrams cimport (
+    ConvexPolygons,
+    DiagramEdges,
+    MomentArrays,
+    Point,
+    convex_polygons,
+    diagram_edges,
+    moment_arrays,
+)
+
+cdef extern from "diagram/cell_polygons.hpp" namespace "sdot::diagram" nogil:
+    cdef struct DiagramCells:
+        DiagramEdges edges
+        const int32_t* cell_offsets
+        const int32_t* cell_edges
+
+    vector[Point] c_cell_polygons "sdot::diagram::cell_polygons"(
+        const DiagramCells&, const uint8_t*, const vector[Point]&, int, int64_t*) except +
+    void c_polygon_moments "sdot::diagram::polygon_moments"(
+        const ConvexPolygons&, int, const MomentArrays&) except +
+
+
+def cell_polygons(
+    tuple edges,
+    const int32_t[::1] cell_offsets,
+    const int32_t[::1] cell_edges,
+    const uint8_t[::1] is_hidden,
+    const double[:, ::1] domain,
+    int threads,
+):
+    """Cells cut to the convex, counter-clockwise polygon ``domain``.
+
+    ``edges``: see diagrams.pxd; ``cell_offsets`` and ``cell_edges``: those around each site.
+    Returns ``points`` (p, 2) and ``offsets`` (n + 1,) with the corners of cell i in
+    ``points[offsets[i]:offsets[i + 1]]``, counter-clockwise.
+    """
+    cdef DiagramCells diagram
+    diagram.edges = diagram_edges(edges)
+    diagram.cell_offsets = &cell_offsets[0]
+    diagram.cell_edges = &cell_edges[0] if cell_edges.shape[0] else NULL
+    offsets = np.empty(diagram.edges.sites.count + 1, dtype=np.int64)
+    cdef int64_t[::1] offsets_view = offsets
+    cdef vector[Point] corners
+    cdef Py_ssize_t k
+    for k in range(domain.shape[0]):
+        corners.push_back(Point(domain[k, 0], domain[k, 1]))
+    cdef vector[Point] points
+    with nogil:
+        points = c_cell_polygons(diagram, &is_hidden[0], corners, threads, &offsets_view[0])
+    result = np.empty((points.size(), 2))
+    cdef double[:, ::1] result_view = result
+    if points.size():
+        memcpy(&result_view[0, 0], points.data(), points.size() * sizeof(Point))
+    return result, offsets
+
+
+def polygon_moments(const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+    """Areas (n,), centroids (n, 2; NaN without area) and central second moments (n, 3)."""
+    cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+    areas = np.empty(polygons.count)
+    centroids = np.empty((polygons.count, 2))
+    second_moments = np.empty((polygons.count, 3))
+    cdef MomentArrays moments = moment_arrays(areas, centroids, second_moments)
+    with nogil:
+        c_polygon_moments(polygons, threads, moments)
+    return areas, centroids, second_moments

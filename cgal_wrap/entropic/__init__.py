@@ -1,0 +1,1 @@
+"""Entropic transport between grids, where hard solves start."""

@@ -1,0 +1,185 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Integrals of a Gaussian mixture over power cells and their edges."""
+
+from libc.stdint cimport int64_t, uint8_t
+from libcpp cimport bool as cpp_bool
+from libcpp.vector cimport vector
+
+import numpy as np
+
+from cgal_wrap.diagram.diagrams cimport (
+    CellPotential,
+    ConvexPolygons,
+    DiagramEdges,
+    GaussRules,
+    MomentArrays,
+    Point,
+    cell_potential,
+    convex_polygons,
+    diagram_edges,
+    moment_arrays,
+)
+from cgal_wrap.base.interruption cimport check_finished, pending_signal
+
+cdef extern from "gaussian/mixture.hpp" namespace "sdot::gaussian" nogil:
+    cdef struct Triangular:
+        double xx
+        double yx
+        double yy
+
+    cdef struct Gaussian:
+        double mass
+        Point mean
+        Triangular factor
+        Triangular whitening
+
+cdef extern from "gaussian/segments.hpp" namespace "sdot::gaussian" nogil:
+    cdef const int kMostNodes
+
+cdef extern from "gaussian/edges.hpp" namespace "sdot::gaussian" nogil:
+    bint c_masses_and_edge_weights "sdot::gaussian::masses_and_edge_weights"(
+        const vector[Gaussian]&, const GaussRules&, const DiagramEdges&, const uint8_t*,
+        const vector[Point]&, int, int (*)() noexcept, double*, double*) except +
+
+cdef extern from "gaussian/integrals.hpp" namespace "sdot::gaussian" nogil:
+    bint c_polygon_masses "sdot::gaussian::polygon_masses"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
+        double*) except +
+    bint c_polygon_moments "sdot::gaussian::polygon_moments"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, int, int (*)() noexcept,
+        const MomentArrays&) except +
+
+cdef extern from "gaussian/pull_back.hpp" namespace "sdot::gaussian" nogil:
+    cdef struct ComponentDerivatives:
+        double mass
+        Point mean
+        double xx
+        double xy
+        double yy
+
+    vector[ComponentDerivatives] c_pull_back "sdot::gaussian::pull_back"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
+        cpp_bool, int, int (*)() noexcept) except +
+
+
+# The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
+GAUSS_RULES = [np.polynomial.legendre.leggauss(m) for m in range(1, kMostNodes + 1)]
+cdef const double[::1] RULE_NODES = np.concatenate([0.5 * (rule[0] + 1) for rule in GAUSS_RULES])
+cdef const double[::1] RULE_WEIGHTS = np.concatenate([0.5 * rule[1] for rule in GAUSS_RULES])
+
+
+cdef class MixtureKernel:
+    """A mixture of k Gaussians; immutable, so any number of threads may share it.
+
+    ``factors`` (k, 3) are the entries xx, yx, yy of the Cholesky factors of the covariances.
+    """
+
+    cdef vector[Gaussian] mixture
+    cdef GaussRules rules
+
+    def __init__(
+        self,
+        const double[::1] masses,
+        const double[:, ::1] means,
+        const double[:, ::1] factors,
+    ):
+        cdef Gaussian component
+        cdef Py_ssize_t c
+        for c in range(masses.shape[0]):
+            component.mass = masses[c]
+            component.mean = Point(means[c, 0], means[c, 1])
+            component.factor = Triangular(factors[c, 0], factors[c, 1], factors[c, 2])
+            component.whitening = Triangular(
+                1 / factors[c, 0], -factors[c, 1] / (factors[c, 0] * factors[c, 2]),
+                1 / factors[c, 2])
+            self.mixture.push_back(component)
+        self.rules = GaussRules(&RULE_NODES[0], &RULE_WEIGHTS[0])
+
+    def polygon_masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,) of convex polygons."""
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        masses = np.empty(polygons.count)
+        cdef double[::1] view = masses
+        cdef bint finished = True
+        if polygons.count:
+            with nogil:
+                finished = c_polygon_masses(
+                    self.mixture, self.rules, polygons, threads, pending_signal, &view[0])
+        check_finished(finished)
+        return masses
+
+    def masses_and_edge_weights(
+        self,
+        tuple edges,
+        const uint8_t[::1] is_hidden,
+        const double[:, ::1] domain,
+        bint on_the_plane,
+        int threads,
+    ):
+        """Masses of the cells (n,), and the integral of the density along each edge inside a
+        convex polygon, divided by twice the distance of its two sites (e,).
+
+        The masses are those on the whole plane, for which the density has to be zero outside of
+        the polygon; None unless ``on_the_plane``. ``edges``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        cdef vector[Point] corners
+        cdef Py_ssize_t k
+        for k in range(domain.shape[0]):
+            corners.push_back(Point(domain[k, 0], domain[k, 1]))
+        masses = np.empty(diagram.sites.count)
+        edge_weights = np.empty(diagram.count)
+        cdef double[::1] masses_view = masses
+        cdef double[::1] edge_weights_view = edge_weights
+        cdef bint finished
+        with nogil:
+            finished = c_masses_and_edge_weights(
+                self.mixture, self.rules, diagram, &is_hidden[0], corners, threads,
+                pending_signal, &masses_view[0] if on_the_plane else NULL,
+                &edge_weights_view[0] if diagram.count else NULL)
+        check_finished(finished)
+        return (masses if on_the_plane else None), edge_weights
+
+    def polygon_moments(
+        self, const double[:, ::1] points, const int64_t[::1] offsets, int threads
+    ):
+        """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
+        xx, xy, yy (n, 3) over convex polygons."""
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = c_polygon_moments(
+                self.mixture, self.rules, polygons, threads, pending_signal, moments)
+        check_finished(finished)
+        return masses, centroids, second_moments
+
+    def pull_back(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        const double[::1] metric,
+        const double[:, ::1] sites,
+        const double[::1] constants,
+        bint has_border,
+        int threads,
+    ):
+        """Derivatives of the integral of a potential with respect to the masses (k,), the means
+        (k, 2) and the entries xx, xy, yy of the covariances (k, 3).
+
+        ``has_border``: whether the polygons do not fill the plane.
+        """
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        cdef CellPotential potential = cell_potential(metric, sites, constants)
+        cdef vector[ComponentDerivatives] found
+        with nogil:
+            found = c_pull_back(
+                self.mixture, self.rules, polygons, potential, has_border, threads,
+                pending_signal)
+        check_finished(found.size() > 0)
+        result = np.array([(d.mass, d.mean.x, d.mean.y, d.xx, d.xy, d.yy) for d in found])
+        return result[:, 0], result[:, 1:3], result[:, 3:]

@@ -1,0 +1,167 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Integrals of a piecewise polynomial density on a grid over power cells and their edges."""
+
+from libc.stdint cimport int64_t, uint8_t
+from libcpp cimport bool as cpp_bool
+
+import numpy as np
+
+from cgal_wrap.diagram.diagrams cimport (
+    CellPotential,
+    ConvexPolygons,
+    DiagramEdges,
+    GaussRule,
+    MomentArrays,
+    cell_potential,
+    convex_polygons,
+    diagram_edges,
+    gauss_rule_of,
+    moment_arrays,
+)
+
+cdef extern from "grid/polynomial_grid.hpp" namespace "sdot::grid" nogil:
+    cdef struct GridAxis:
+        int pixels
+        const double* lines
+        cpp_bool uniform
+
+    cdef cppclass PolynomialGrid:
+        GridAxis x
+        GridAxis y
+        int terms
+        const double* values
+        const double* row_prefix
+        const double* row_totals
+
+cdef extern from "grid/edges.hpp" namespace "sdot::grid" nogil:
+    void c_masses_and_edge_weights "sdot::grid::masses_and_edge_weights"(
+        const DiagramEdges&, const uint8_t*, const PolynomialGrid&, const GaussRule&, int,
+        double*, double*) except +
+
+cdef extern from "grid/moments.hpp" namespace "sdot::grid" nogil:
+    void c_cell_moments "sdot::grid::cell_moments"(
+        const PolynomialGrid&, const GaussRule&, const ConvexPolygons&, int,
+        const MomentArrays&) except +
+
+cdef extern from "grid/pull_back.hpp" namespace "sdot::grid" nogil:
+    void c_grid_pull_back "sdot::grid::grid_pull_back"(
+        const PolynomialGrid&, const GaussRule&, const ConvexPolygons&, const CellPotential&, int,
+        double*) except +
+
+
+cdef class GridKernel:
+    """A piecewise polynomial density; immutable, so any number of threads may share it.
+
+    ``values`` is (nx, ny, terms, terms), the coefficient of s**p t**q on pixel (ix, iy) at
+    ``values[ix, iy, p, q]`` with s, t local coordinates in [0, 1].
+    """
+
+    cdef PolynomialGrid grid
+    cdef object arrays  # keeps alive what `grid` and the rules point to
+    cdef GaussRule edge_rule
+    cdef GaussRule moment_rule
+
+    def __init__(self, x_lines, y_lines, values, bint x_uniform, bint y_uniform):
+        cdef double[::1] x_view = np.array(x_lines, dtype=np.float64)
+        cdef double[::1] y_view = np.array(y_lines, dtype=np.float64)
+        cdef double[:, :, :, ::1] values_view = np.array(values, dtype=np.float64, order="C")
+        if (
+            values_view.shape[0] != x_view.shape[0] - 1
+            or values_view.shape[1] != y_view.shape[0] - 1
+            or values_view.shape[2] != values_view.shape[3]
+        ):
+            raise ValueError("values must have shape (nx, ny, terms, terms) to match the lines")
+        cdef int terms = values_view.shape[2]
+        prefix, totals = integrals_along_rows(x_view, values_view)
+        cdef double[:, :, ::1] prefix_view = prefix
+        cdef double[:, ::1] totals_view = totals
+        self.grid.x = GridAxis(x_view.shape[0] - 1, &x_view[0], x_uniform)
+        self.grid.y = GridAxis(y_view.shape[0] - 1, &y_view[0], y_uniform)
+        self.grid.terms = terms
+        self.grid.values = &values_view[0, 0, 0, 0]
+        self.grid.row_prefix = &prefix_view[0, 0, 0]
+        self.grid.row_totals = &totals_view[0, 0]
+        # Along an edge F has degree 2 terms - 1; for the moments see moments.hpp.
+        for_edges, for_moments = gauss_rule(terms), gauss_rule(terms + 1)
+        self.edge_rule = gauss_rule_of(for_edges[0], for_edges[1])
+        self.moment_rule = gauss_rule_of(for_moments[0], for_moments[1])
+        self.arrays = (
+            np.asarray(x_view), np.asarray(y_view), np.asarray(values_view), prefix, totals,
+            for_edges, for_moments)
+
+    def masses_and_edge_weights(self, tuple edges, const uint8_t[::1] is_hidden, int threads):
+        """Masses of the cells (n,), and the integral of the density along each edge
+        divided by twice the distance of its two sites (e,). ``edges``: see diagrams.pxd."""
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        masses = np.empty(diagram.sites.count)
+        edge_weights = np.empty(diagram.count)
+        cdef double[::1] masses_view = masses
+        cdef double[::1] edge_weights_view = edge_weights
+        with nogil:
+            c_masses_and_edge_weights(
+                diagram, &is_hidden[0], self.grid, self.edge_rule, threads, &masses_view[0],
+                &edge_weights_view[0] if diagram.count else NULL)
+        return masses, edge_weights
+
+    def cell_moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
+        xx, xy, yy (n, 3) of the density over polygons inside the grid."""
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        with nogil:
+            c_cell_moments(self.grid, self.moment_rule, polygons, threads, moments)
+        return masses, centroids, second_moments
+
+
+def pull_back(
+    const double[::1] x_lines,
+    const double[::1] y_lines,
+    bint is_uniform,
+    int terms,
+    const double[:, ::1] points,
+    const int64_t[::1] offsets,
+    const double[::1] metric,
+    const double[:, ::1] sites,
+    const double[::1] constants,
+    int threads,
+):
+    """Integrals (nx, ny, terms, terms) of a potential times s**p t**q over each pixel.
+
+    On polygon i, which must lie inside the grid, the potential is the sum over both axes k of
+    ``metric[k] * (u[k] - sites[i, k])**2``, minus ``constants[i]``; elsewhere it is zero.
+    """
+    cdef PolynomialGrid grid
+    grid.x = GridAxis(x_lines.shape[0] - 1, &x_lines[0], is_uniform)
+    grid.y = GridAxis(y_lines.shape[0] - 1, &y_lines[0], is_uniform)
+    grid.terms = terms
+    grid.values = NULL
+    grid.row_prefix = NULL
+    grid.row_totals = NULL
+    nodes, weights = gauss_rule(terms + 1)
+    cdef GaussRule rule = gauss_rule_of(nodes, weights)
+    cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+    cdef CellPotential potential = cell_potential(metric, sites, constants)
+    result = np.empty((grid.x.pixels, grid.y.pixels, terms, terms))
+    cdef double[:, :, :, ::1] result_view = result
+    with nogil:
+        c_grid_pull_back(
+            grid, rule, polygons, potential, threads, &result_view[0, 0, 0, 0])
+    return result
+
+
+cdef integrals_along_rows(x_lines, values):
+    """Integrals over x as polynomials in t: of each row up to each pixel, and of whole rows."""
+    moments = 1.0 / np.arange(1, values.shape[2] + 1)
+    running = np.cumsum(np.einsum("xypq,p,x->xyq", values, moments, np.diff(x_lines)), axis=0)
+    before = np.concatenate([np.zeros_like(running[:1]), running[: len(running) - 1]])
+    return np.ascontiguousarray(before), np.ascontiguousarray(running[len(running) - 1])
+
+
+def gauss_rule(int count):
+    """Nodes and weights of the Gauss-Legendre rule with ``count`` points on [0, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return 0.5 * (nodes + 1.0), 0.5 * weights

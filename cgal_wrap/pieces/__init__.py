@@ -1,0 +1,1 @@
+"""Integrals of densities that are affine on convex pieces."""

@@ -1,0 +1,171 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# distutils: language = c++
+"""Integrals of a density that is affine on convex pieces over power cells and their edges."""
+
+from libc.stdint cimport int64_t
+from libcpp.memory cimport unique_ptr
+
+import numpy as np
+
+from cgal_wrap.diagram.diagrams cimport (
+    CellPotential,
+    ConvexPolygons,
+    DiagramEdges,
+    GaussRule,
+    MomentArrays,
+    cell_potential,
+    convex_polygons,
+    diagram_edges,
+    gauss_rule_of,
+    moment_arrays,
+)
+from cgal_wrap.base.interruption cimport check_finished, pending_signal
+
+cdef extern from "pieces/convex_pieces.hpp" namespace "sdot::pieces" nogil:
+    cdef struct ConvexPieces:
+        size_t count
+        const double* points
+        const int64_t* offsets
+        const double* affine
+
+cdef extern from "pieces/search.hpp" namespace "sdot::pieces" nogil:
+    cdef cppclass PieceTree:
+        PieceTree(const ConvexPieces&) except +
+
+cdef extern from "pieces/moments.hpp" namespace "sdot::pieces" nogil:
+    bint piece_masses(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
+        double*) except +
+    bint piece_moments(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, int, int (*)() noexcept,
+        const MomentArrays&) except +
+
+cdef extern from "pieces/pull_back.hpp" namespace "sdot::pieces" nogil:
+    bint add_potential_integrals(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const CellPotential&,
+        const GaussRule&, int, int (*)() noexcept, double*) except +
+
+cdef extern from "pieces/edges.hpp" namespace "sdot::pieces" nogil:
+    bint piece_edge_weights(
+        const ConvexPieces&, const PieceTree&, const DiagramEdges&, int, int (*)() noexcept,
+        double*) except +
+
+cdef extern from "pieces/densities.hpp" namespace "sdot::pieces" nogil:
+    bint piece_densities(
+        const ConvexPieces&, const PieceTree&, const double*, size_t, int, int (*)() noexcept,
+        double*) except +
+
+
+cdef class PiecesKernel:
+    """A density on convex pieces; immutable, so any number of threads may share it.
+
+    Piece k has the corners ``points[offsets[k]:offsets[k + 1]]``, counter-clockwise, and the
+    density ``affine[k, 0] + affine[k, 1:] . (x - its first corner)``. Pieces that overlap add up.
+    """
+
+    cdef ConvexPieces pieces
+    cdef unique_ptr[PieceTree] tree
+    cdef object arrays  # keeps alive what `pieces` points to
+
+    def __init__(self, points, offsets, affine):
+        cdef double[:, ::1] points_view = np.array(points, dtype=np.float64, order="C")
+        cdef int64_t[::1] offsets_view = np.array(offsets, dtype=np.int64)
+        cdef double[:, ::1] affine_view = np.array(affine, dtype=np.float64, order="C")
+        sizes = np.diff(offsets_view)
+        if (
+            points_view.shape[0] == 0 or points_view.shape[1] != 2 or affine_view.shape[1] != 3
+            or offsets_view.shape[0] != affine_view.shape[0] + 1 or offsets_view[0] != 0
+            or sizes.min(initial=3) < 3 or sizes.sum() != points_view.shape[0]
+        ):
+            raise ValueError("points, offsets and affine must describe at least one piece")
+        self.pieces = ConvexPieces(
+            affine_view.shape[0], &points_view[0, 0], &offsets_view[0], &affine_view[0, 0])
+        self.arrays = np.asarray(points_view), np.asarray(offsets_view), np.asarray(affine_view)
+        with nogil:
+            self.tree.reset(new PieceTree(self.pieces))
+
+    def masses(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,) of the density over convex polygons."""
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        masses = np.empty(polygons.count)
+        cdef double[::1] masses_view = masses
+        cdef bint finished
+        with nogil:
+            finished = piece_masses(
+                self.pieces, self.tree.get()[0], polygons, threads, pending_signal,
+                &masses_view[0])
+        check_finished(finished)
+        return masses
+
+    def moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
+        """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
+        xx, xy, yy (n, 3) of the density over convex polygons."""
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        masses = np.empty(polygons.count)
+        centroids = np.empty((polygons.count, 2))
+        second_moments = np.empty((polygons.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = piece_moments(
+                self.pieces, self.tree.get()[0], polygons, threads, pending_signal, moments)
+        check_finished(finished)
+        return masses, centroids, second_moments
+
+    def potential_integrals(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        const double[::1] metric,
+        const double[:, ::1] sites,
+        const double[::1] constants,
+        int threads,
+    ):
+        """Integrals over each piece (pieces, 3) of a potential, times 1 and x - first corner.
+
+        On polygon i it is ``sum_k metric_k (x_k - sites_ik)**2 - constants_i``.
+        """
+        integrals = np.zeros((self.pieces.count, 3))
+        cdef double[:, ::1] integrals_view = integrals
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        cdef CellPotential potential = cell_potential(metric, sites, constants)
+        nodes, weights = np.polynomial.legendre.leggauss(3)
+        nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
+        cdef GaussRule rule = gauss_rule_of(nodes, weights)
+        cdef bint finished
+        with nogil:
+            finished = add_potential_integrals(
+                self.pieces, self.tree.get()[0], polygons, potential, rule, threads,
+                pending_signal, &integrals_view[0, 0])
+        check_finished(finished)
+        return integrals
+
+    def edge_weights(self, tuple edges, int threads):
+        """The integral of the density along each edge of a diagram (e,), divided by twice the
+        distance of its two sites. On a side that two pieces share their mean counts.
+
+        ``edges``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        edge_weights = np.empty(diagram.count)
+        cdef double[::1] edge_weights_view = edge_weights
+        cdef bint finished
+        with nogil:
+            finished = piece_edge_weights(
+                self.pieces, self.tree.get()[0], diagram, threads, pending_signal,
+                &edge_weights_view[0])
+        check_finished(finished)
+        return edge_weights
+
+    def densities(self, const double[:, ::1] points, int threads):
+        """The density (n,) at points; on a common side that of the piece to the right or above."""
+        cdef size_t count = points.shape[0]
+        densities = np.empty(count)
+        cdef double[::1] densities_view = densities
+        cdef bint finished
+        with nogil:
+            finished = piece_densities(
+                self.pieces, self.tree.get()[0], &points[0, 0] if count else NULL, count, threads,
+                pending_signal, &densities_view[0])
+        check_finished(finished)
+        return densities

@@ -1,0 +1,1 @@
+"""Regular triangulations of weighted sites, and triangles of polygons."""
