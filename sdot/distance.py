@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import Any
 
 from sdot.adapters.results import result_format
-from sdot.derivatives import gradients
 from sdot.frameworks import needs_derivative
 from sdot.plan import check_converged, check_options, check_pair, solve_numpy
-from sdot.validation import FloatArray
+from sdot.solution_map import SolutionMap
 
 __all__ = ["distance"]
 
@@ -85,28 +83,7 @@ def distance(
         solution = check_converged(solve_numpy(diracs, density, options), density, result)
         return result.convert(solution.value)
 
-    def value_and_gradients(
-        values: Sequence[FloatArray], needed: Sequence[bool]
-    ) -> tuple[float, list[FloatArray]]:
-        inputs = _replaced(leaves, moving, values)
-        count = len(diracs.arrays)
-        concrete = check_pair(
-            diracs.with_arrays(inputs[:count]), density.with_arrays(inputs[count:])
-        )
-        solution = check_converged(solve_numpy(*concrete, options), concrete[1], result)
-        wanted = _replaced([False] * len(leaves), moving, needed)
-        found = gradients(*concrete, solution, wanted)
-        return solution.value, [g for g in found if g is not None]
-
+    solution_map = SolutionMap(diracs, density, options, result, moving)
     adapter = importlib.import_module(f"sdot.adapters.{result.framework}")
-    value: Any = adapter.differentiable_distance(
-        value_and_gradients, [leaves[k] for k in moving], result
-    )
+    value: Any = adapter.differentiable_distance(solution_map, [leaves[k] for k in moving], result)
     return value
-
-
-def _replaced(items: Sequence[Any], places: Sequence[int], values: Sequence[Any]) -> list[Any]:
-    result = list(items)
-    for place, value in zip(places, values, strict=True):
-        result[place] = value
-    return result

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-import numpy as np
 from jax.tree_util import GetAttrKey, register_pytree_with_keys
 
+from sdot.content import content_key
 from sdot.distributions.distribution import Distribution, array_or_none
 from sdot.solver.warm_start import Memory
 
@@ -51,7 +51,9 @@ def _register(kind: type[Distribution]) -> None:
 
     def flatten(distribution: Distribution) -> tuple[list[Any], _Structure]:
         parameters, options = distribution.parameters, distribution.options
-        structure = _Structure(tuple(parameters), _key(options), options, distribution.memory)
+        structure = _Structure(
+            tuple(parameters), content_key(options), options, distribution.memory
+        )
         return [_child(value) for value in parameters.values()], structure
 
     def unflatten(structure: _Structure, children: Iterable[Any]) -> Distribution:
@@ -63,14 +65,3 @@ def _register(kind: type[Distribution]) -> None:
 
 def _child(value: Any) -> Any:
     return value if isinstance(value, Distribution) else array_or_none(value)
-
-
-def _key(value: Any) -> Any:
-    """Return something hashable that is equal exactly if the options are."""
-    if isinstance(value, dict):
-        return tuple((name, _key(item)) for name, item in value.items())
-    if isinstance(value, tuple | list):
-        return tuple(_key(item) for item in value)
-    if isinstance(value, np.ndarray):
-        return value.shape, value.tobytes()
-    return value

@@ -1,0 +1,35 @@
+"""What to do with a failure that cannot be raised, inside of a compiled function."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from threading import Lock
+from weakref import WeakSet
+
+__all__ = ["report_failure"]
+
+_logger = logging.getLogger("sdot")
+_warned: WeakSet[object] = WeakSet()
+_lock = Lock()
+
+
+def report_failure(source: object, failure: Exception) -> None:
+    """Log a failure, and warn of the first one of its source, which anyone sees."""
+    _logger.error("NaN returned from a traced function: %s", failure)
+    with _lock:
+        is_first = source not in _warned
+        _warned.add(source)
+    if is_first:
+        _warn(
+            f"sdot: the result of a compiled function is NaN, because: {failure}. Errors cannot be "
+            "raised there: call it outside of jax.jit to get one, with the plan. Further failures "
+            "of this function are only logged, to logging.getLogger('sdot')."
+        )
+
+
+def _warn(message: str) -> None:
+    try:
+        warnings.warn(message, UserWarning, stacklevel=2)
+    except UserWarning:  # made an error by the caller's filters
+        _logger.exception("a warning that could not be raised")
