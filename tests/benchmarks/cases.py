@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from sdot import PolynomialGrid, SumOfGaussians
+from sdot import Box, Mesh, PolynomialGrid, SumOfGaussians
 from sdot.distributions.density import Density
 
 Array = npt.NDArray[np.float64]
 
-CASES = ("uniform", "gmm64", "gmm512", "photo", "gaussians")
+# Of a case that is measured with this many sites only.
+ONLY_SIZE = {"kmt": 900}
 
 # Cold solve to a relative mass error of 1e-6, in triangulations of the same sites.
 RATIO_TARGETS = {
@@ -45,22 +48,30 @@ COVARIANCES = (
 )
 
 
-def sites(count: int) -> Array:
-    """Uniform random sites in the unit square."""
+# The example of Kitagawa, Merigot and Thibert: linear from the outer square to the inner one, on
+# which it is zero.
+OUTER = ((0, 0), (3, 0), (3, 3), (0, 3))
+INNER = ((1, 1), (2, 1), (2, 2), (1, 2))
+BETWEEN = ((0, 1, 5), (0, 5, 4), (1, 2, 6), (1, 6, 5), (2, 3, 7), (2, 7, 6), (3, 0, 4), (3, 4, 7))
+
+
+def sizes(case: str, wanted: list[int]) -> list[int]:
+    """The numbers of sites that a case is measured with."""
+    return [ONLY_SIZE[case]] if case in ONLY_SIZE else wanted
+
+
+def sites(count: int, case: str = "uniform") -> Array:
+    """Sites in the unit square, uniform and random but for `kmt`."""
+    if case == "kmt":
+        side = round(count**0.5)
+        centres = (np.arange(side) + 0.5) / side
+        return np.stack(np.meshgrid(centres, centres, indexing="ij"), axis=-1).reshape(-1, 2)
     return np.random.default_rng(count).random((count, 2))
 
 
 def density(case: str) -> Density:
-    """A new density on the unit square, or around it."""
-    if case == "gaussians":
-        return SumOfGaussians(MEANS, COVARIANCES, [0.3, 0.5, 0.2])
-    if case == "uniform":
-        return PolynomialGrid([[1.0]])
-    if case == "gmm64":
-        return PolynomialGrid(two_peaks(64))
-    if case == "gmm512":
-        return PolynomialGrid(two_peaks(512) + 1e-3)
-    return PolynomialGrid.from_image(_photograph(), invert=True, domain=((0, 0), (1, 1)))
+    """A new density, on the unit square or around it but for `corner` and `kmt`."""
+    return _DENSITIES[case]()
 
 
 def two_peaks(pixels: int) -> Array:
@@ -76,3 +87,15 @@ def _photograph() -> npt.NDArray[np.uint8]:
 
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         return np.asarray(image.imread(file, format="jpg"))
+
+
+_DENSITIES: dict[str, Callable[[], Density]] = {
+    "uniform": lambda: PolynomialGrid([[1.0]]),
+    "corner": lambda: Box(((0, 0), (3, 3))),
+    "gmm64": lambda: PolynomialGrid(two_peaks(64)),
+    "gmm512": lambda: PolynomialGrid(two_peaks(512) + 1e-3),
+    "photo": lambda: PolynomialGrid.from_image(_photograph(), invert=True, domain=((0, 0), (1, 1))),
+    "gaussians": lambda: SumOfGaussians(MEANS, COVARIANCES, [0.3, 0.5, 0.2]),
+    "kmt": lambda: Mesh([*OUTER, *INNER], BETWEEN, [1.0] * 4 + [0.0] * 4, per="vertex"),
+}
+CASES = tuple(_DENSITIES)

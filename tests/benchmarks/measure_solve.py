@@ -38,7 +38,7 @@ PARTS = (
 
 def measure(case: str, count: int) -> dict[str, Any]:
     """Solve, and time a triangulation of the same sites after that."""
-    positions = cases.sites(count)
+    positions = cases.sites(count, case)
     density = cases.density(case)
     memory_before = _peak_memory()
     plan, first, shares = _solve(positions, density)

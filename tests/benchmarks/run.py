@@ -2,6 +2,7 @@
 
     python tests/benchmarks/run.py                              n = 1e4 and 1e5
     python tests/benchmarks/run.py --sizes 1e4 1e5 1e6          the whole table, some minutes
+    python tests/benchmarks/run.py --against OTHER/bin/python   this build over another one
     python tests/benchmarks/render.py build/benchmarks.json     into docs/performance.md
 
 Times are given in triangulations T(n) of the same sites in the same process, so that they mean
@@ -22,6 +23,7 @@ from typing import Any
 
 import cases
 import numpy as np
+from compare import compare, rows
 from table import loop_rows, solve_rows, text_table
 
 import sdot
@@ -36,10 +38,13 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=cases.CASES, choices=cases.CASES)
     parser.add_argument("--no-loops", action="store_true", help="leave out the small problems")
     parser.add_argument("--output", type=Path, default=Path("build/benchmarks.json"))
+    parser.add_argument("--against", type=Path, help="compare with the sdot of another Python")
     options = parser.parse_args()
     sizes = [int(float(size)) for size in options.sizes]
     print(f"{_machine()['processor']}, {_machine()['cores']} cores\n")
-    solves = [_solve(case, size) for size in sizes for case in options.cases]
+    if options.against is not None:
+        sys.exit(compare(options.against, options.cases, sizes, not options.no_loops))
+    solves = [_solve(case, size) for case, size in rows(options.cases, sizes)]
     loops = [] if options.no_loops else _loops()
     results = {
         "date": datetime.date.today().isoformat(),
