@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -88,11 +89,16 @@ class DiagramArrays:
 class DiagramBuilder:
     """Builds power diagrams of the same sites for changing weights, reusing the last one.
 
-    Not for several threads at once.
+    ``built`` is called for every one of them. Not for several threads at once.
     """
 
-    def __init__(self, positions: FloatArray, order: IndexArray) -> None:
-        self._positions = positions
+    def __init__(
+        self,
+        positions: FloatArray,
+        order: IndexArray,
+        built: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._positions, self._built = positions, built
         self._triangulator = diagram_kernels.Triangulator(positions, order)
 
     def build(self, weights: FloatArray, low_weights: FloatArray | None = None) -> DiagramArrays:
@@ -100,6 +106,7 @@ class DiagramBuilder:
         if low_weights is None:
             low_weights = np.zeros(len(weights))
         arrays = self._triangulator.power_diagram(weights, low_weights, driver.threads)
+        self._built()
         return DiagramArrays(self._positions, weights, low_weights, *arrays)
 
     def update(self, weights: FloatArray, low_weights: FloatArray) -> DiagramArrays | None:
@@ -112,6 +119,7 @@ class DiagramBuilder:
         arrays = self._triangulator.repaired_power_diagram(weights, low_weights, driver.threads)
         if arrays is None:
             return None
+        self._built()
         return DiagramArrays(self._positions, weights, low_weights, *arrays)
 
 

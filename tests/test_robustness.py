@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 import soak
 from soak_families import draw
+from support.hard_problems import hard_problem
 from support.problems import gmm_image, lattice
 
 from sdot import PolynomialGrid, SumOfDiracs, distance, optimal_transport_plan
@@ -143,8 +144,11 @@ RESCUED = {
 
 @pytest.mark.parametrize("seed", RESCUED)
 def test_what_did_not_converge_once_does_now(seed: int) -> None:
-    outcome = soak.run(draw(seed))
-    assert outcome.kind == "converged", outcome.message
+    diracs, density = hard_problem(seed)
+    # The lightest site of 101680 has 1e-8 of the mass, which rounding changes by 1e-8.
+    plan = optimal_transport_plan(diracs, density, tol=1e-7)
+    weights = np.ones(len(diracs)) if diracs.weights is None else np.asarray(diracs.weights)
+    np.testing.assert_allclose(plan.cell_masses, weights / weights.sum(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("first", range(0, 120, 20))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -22,10 +21,10 @@ from sdot.distributions.density import DensityKernel
 from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.distributions.sum_of_densities import SumKernel
 from sdot.power_diagram import DiagramArrays
-from sdot.solver.clustered_start import clustered_weights
-from sdot.solver.initial_weights import shrunk_sites_weights
-from sdot.solver.newton import NewtonProgress, NewtonResult, damped_newton
+from sdot.solver.newton import NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.starts.clustered import clustered_weights
+from sdot.solver.starts.shrunk import shrunk_sites_weights
 from sdot.validation import FloatArray
 
 __all__ = ["continued_newton", "has_smoothings", "smoothed_newton"]
@@ -53,16 +52,15 @@ def _mixed(first: DensityKernel, second: DensityKernel, share: float) -> SumKern
 
 def continued_newton(
     problem: TransportProblem,
-    start: DiagramArrays | None,
+    start: Evaluation | None,
     tol: float,
-    max_iterations: int,
-    report: Callable[[NewtonProgress], None],
+    until: int,
 ) -> NewtonResult:
     """Newton's method through averaged densities to the density itself.
 
     With a ``start`` only through the finest average, else through all of them.
     """
-    stages = _Stages(problem, start, max_iterations, report)
+    stages = _Stages(problem, start, until)
     if start is not None:
         return stages.through([*_averaged_kernels(problem, _FINEST_AVERAGE)], 0.0, tol)
     averages = [*_averaged_kernels(problem, 1)]
@@ -72,16 +70,15 @@ def continued_newton(
 
 def smoothed_newton(
     problem: TransportProblem,
-    start: DiagramArrays | None,
+    start: Evaluation | None,
     tol: float,
-    max_iterations: int,
-    report: Callable[[NewtonProgress], None],
+    until: int,
 ) -> NewtonResult:
     """The same through convolutions of the density with ever narrower Gaussians.
 
     These resolve every scale of a density that has them (see `DensityKernel.smoothed`).
     """
-    stages = _Stages(problem, start, max_iterations, report)
+    stages = _Stages(problem, start, until)
     easier = [_averaged_kernel(problem, 1), *_smoothed_kernels(problem)]
     stages.solve(easier[0], _STAGE_TOLERANCE)
     # No tie: what is uniform would have other scales.
@@ -99,17 +96,16 @@ class _Stages:
     def __init__(
         self,
         problem: TransportProblem,
-        start: DiagramArrays | None,
-        max_iterations: int,
-        report: Callable[[NewtonProgress], None],
+        start: Evaluation | None,
+        until: int,
     ) -> None:
-        self._problem, self._max_iterations, self._report = problem, max_iterations, report
+        self._problem, self._until = problem, until
+        self._begin = problem.budget.iterations, problem.budget.diagrams
         self._uniform = _averaged_kernel(problem, 1)
-        self._iterations = self._diagrams = 0
         if start is None:
-            uniform_problem = replace(problem, kernel=self._uniform)
-            start = problem.evaluate(*_weights_for_uniform(uniform_problem)).diagram
-        self._diagram = start
+            uniform_problem = problem.as_stage(self._uniform)
+            start = problem.evaluate(*_weights_for_uniform(uniform_problem))
+        self._diagram = start.diagram
 
     def through(self, easier: list[DensityKernel], tie: float, tol: float) -> NewtonResult:
         """Go through easier densities, with a share of the uniform one, to the problem's own."""
@@ -122,13 +118,13 @@ class _Stages:
 
     def solve(self, kernel: DensityKernel, tol: float, patience: int | None = None) -> NewtonResult:
         """Go on to the solution for one density."""
-        stage = replace(self._problem, kernel=kernel)
+        problem = self._problem
+        stage = problem if kernel is problem.kernel else problem.as_stage(kernel)
         start = stage.integrate(self._diagram)
-        left = self._max_iterations - self._iterations
-        limit = left if patience is None else min(patience, left)
-        result = damped_newton(stage, start, tol, limit, self._report)
-        self._iterations += result.iterations
-        self._diagrams += result.diagrams
+        until = self._until
+        if patience is not None:
+            until = min(until, problem.budget.until(patience))
+        result = damped_newton(stage, start, tol, until)
         self._diagram = result.evaluation.diagram
         return result
 
@@ -172,13 +168,13 @@ class _Stages:
     ) -> None:
         """Lower the share of an easier density; where that fails, by less."""
         smallest = _NEGLIGIBLE_SHARE * float(self._problem.masses.min())
-        while share > smallest and self._iterations < self._max_iterations:
+        while share > smallest and not self._time_is_up:
             following = proposal(share)
             if following <= 0:
                 return
             while not stage(following):
                 following = math.sqrt(following * share)
-                if following > _SLOWEST * share:
+                if following > _SLOWEST * share or self._time_is_up:
                     return
             share = following
 
@@ -194,16 +190,32 @@ class _Stages:
         """Solve the problem itself, where need be from mixtures that are ever closer to it."""
         left = _NEGLIGIBLE_SHARE * float(self._problem.masses.min())
         lowest = _SMALLEST_SHARE * tol * float(self._problem.masses.min())
+        results: list[NewtonResult] = []
         while True:
             mixture_diagram = self._diagram
-            result = self.solve(self._problem.kernel, tol)
+            results.append(self.solve(self._problem.kernel, tol))
             left /= 10
-            if result.reached(tol) or left < lowest or self._iterations >= self._max_iterations:
-                return replace(result, iterations=self._iterations, diagrams=self._diagrams)
+            if results[-1].reached(tol) or left < lowest or self._time_is_up:
+                return self._combined(results)
             self._diagram = mixture_diagram
             mixture = self.solve(self._tied(self._problem.kernel, left), max(1e-3, tol))
             if not mixture.reached(_STAGE_TOLERANCE):
-                return replace(result, iterations=self._iterations, diagrams=self._diagrams)
+                return self._combined(results)
+
+    @property
+    def _time_is_up(self) -> bool:
+        return self._problem.budget.iterations >= self._until
+
+    def _combined(self, results: list[NewtonResult]) -> NewtonResult:
+        """The last of the results, and the best evaluation of all of them."""
+        best = min(results, key=lambda result: result.least_error).best
+        budget, (iterations, diagrams) = self._problem.budget, self._begin
+        return NewtonResult(
+            results[-1].evaluation,
+            best,
+            budget.iterations - iterations,
+            budget.diagrams - diagrams,
+        )
 
 
 def _weights_for_uniform(problem: TransportProblem) -> tuple[FloatArray, FloatArray | None]:
@@ -211,9 +223,8 @@ def _weights_for_uniform(problem: TransportProblem) -> tuple[FloatArray, FloatAr
 
     def solve_merged(merged: TransportProblem) -> Evaluation:
         start = merged.evaluate(*_weights_for_uniform(merged))
-        return damped_newton(
-            merged, start, _STAGE_TOLERANCE, _MERGED_ITERATIONS, lambda _: None
-        ).evaluation
+        until = merged.budget.until(_MERGED_ITERATIONS)
+        return damped_newton(merged, start, _STAGE_TOLERANCE, until).evaluation
 
     weights = clustered_weights(problem, solve_merged)
     return (shrunk_sites_weights(problem), None) if weights is None else weights

@@ -10,11 +10,11 @@ with small ones, and are long in growing back.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from sdot.solver.budget import NewtonProgress
 from sdot.solver.linear_system import solve_laplacian
 from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.validation import FloatArray
@@ -37,32 +37,24 @@ _CAREFUL_ACCURACIES = ((2.0**-4, 1e-2), (2.0**-8, 1e-4))  # of equal masses
 _MOST_CAREFUL_ACCURACY = 1e-4
 
 
-@dataclass(frozen=True)
-class NewtonProgress:
-    """One Newton step, as a callback sees it.
-
-    Attributes
-    ----------
-    iteration : steps taken so far, over all stages of the solve.
-    mass_error : greatest relative error of a cell mass.
-    smallest_mass : least cell mass relative to its target.
-    step_length : the damping that was accepted, 1 for a full step.
-    """
-
-    iteration: int
-    mass_error: float
-    smallest_mass: float
-    step_length: float
-
-
 @dataclass(frozen=True, eq=False)
 class NewtonResult:
-    """Where Newton's method stopped."""
+    """Where Newton's method stopped, and what that has cost."""
 
     evaluation: Evaluation
-    mass_error: float
+    best: Evaluation  # of all the steps
     iterations: int
     diagrams: int
+
+    @property
+    def mass_error(self) -> float:
+        """The mass error where it stopped."""
+        return self.evaluation.mass_error
+
+    @property
+    def least_error(self) -> float:
+        """The least mass error of all the steps."""
+        return self.best.mass_error
 
     def reached(self, tol: float) -> bool:
         """Whether the mass error is at most the tolerance."""
@@ -70,26 +62,27 @@ class NewtonResult:
 
 
 def damped_newton(
-    problem: TransportProblem,
-    start: Evaluation,
-    tol: float,
-    max_iterations: int,
-    report: Callable[[NewtonProgress], None],
+    problem: TransportProblem, start: Evaluation, tol: float, until: int
 ) -> NewtonResult:
-    """Iterate until the mass error is at most ``tol``, no step is left, or time is up."""
-    current, diagrams = start, 0
+    """Iterate until the mass error is at most ``tol``, no step is left, or time is up.
+
+    That is when the problem's budget has counted ``until`` steps.
+    """
+    budget = problem.budget
+    begin = budget.iterations, budget.diagrams
+    current = best = start
+    problem.note(start)
     floor = _FLOOR * min(float(start.masses.min()), float(problem.masses.min()))
-    step, accuracy, iteration = 1.0, _COARSEST_ACCURACY, 0
-    while current.mass_error > tol and iteration < max_iterations:
+    step, accuracy = 1.0, _COARSEST_ACCURACY
+    while current.mass_error > tol and budget.iterations < until:
         # What the masses lack in total is rounding: every site takes its share of it.
         right_side = current.residual - problem.masses * current.residual.sum()
         direction = solve_laplacian(
             current.diagram.edge_sites, current.edge_weights, right_side, accuracy
         )
-        step, following, trials = _longest_step(
+        step, following = _longest_step(
             problem, current, direction, floor, tol=tol, first=min(1, 4 * step)
         )
-        diagrams += trials
         careful = _careful_accuracy(problem, step)
         if accuracy > careful:
             # The linear residual may be small overall and yet push the smallest cells the wrong
@@ -100,9 +93,11 @@ def damped_newton(
             break
         accuracy = min(careful, _linear_accuracy(current, following, tol))
         current = following
-        iteration += 1
-        report(NewtonProgress(iteration, current.mass_error, current.smallest_share, step))
-    return NewtonResult(current, current.mass_error, iteration, diagrams)
+        best = min(best, current, key=lambda evaluation: evaluation.mass_error)
+        problem.note(current)
+        budget.count_step(current.smallest_share, step)
+    iterations, diagrams = budget.iterations - begin[0], budget.diagrams - begin[1]
+    return NewtonResult(current, best, iterations, diagrams)
 
 
 def _careful_accuracy(problem: TransportProblem, step: float) -> float:
@@ -138,11 +133,10 @@ def _longest_step(
     *,
     tol: float,
     first: float,
-) -> tuple[float, Evaluation | None, int]:
-    step, trials = first, 0
+) -> tuple[float, Evaluation | None]:
+    step = first
     while step >= _SHORTEST_STEP:
         trial = problem.moved(current, step * direction, rebuild=step < _SMALL_STEP)
-        trials += 1
         if trial is None:
             step /= 2
             continue
@@ -151,6 +145,6 @@ def _longest_step(
         done = trial.mass_error <= tol
         kept = (trial.masses > np.maximum(_KEPT * current.masses, floor)).all()
         if done or (shrunk and kept):
-            return step, trial, trials
+            return step, trial
         step /= 2
-    return 0.0, None, trials
+    return 0.0, None

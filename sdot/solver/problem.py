@@ -9,7 +9,7 @@ from the origin are solved as if they lay around the unit square, in full precis
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ from sdot.distributions.density import (
     Frame,
 )
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
+from sdot.solver.budget import Budget
 from sdot.validation import FloatArray
 
 __all__ = ["Evaluation", "Normalisation", "TransportProblem", "normalise", "sum_of_two"]
@@ -86,6 +87,26 @@ class TransportProblem:
     masses: FloatArray  # (n,)
     kernel: DensityKernel
     builder: DiagramBuilder
+    budget: Budget
+    is_stage: bool = False  # on the way to another one: of an easier density, or fewer sites
+
+    def as_stage(
+        self,
+        kernel: DensityKernel | None = None,
+        sites: FloatArray | None = None,
+        masses: FloatArray | None = None,
+    ) -> TransportProblem:
+        """Another problem on the way to this one, on the same budget."""
+        kernel = self.kernel if kernel is None else kernel
+        if sites is None or masses is None:
+            return replace(self, kernel=kernel, is_stage=True)
+        builder = _builder(sites, self.budget)
+        return TransportProblem(sites, masses, kernel, builder, self.budget, is_stage=True)
+
+    def note(self, evaluation: Evaluation) -> None:
+        """Let the budget know how far the problem has come, unless it is a stage."""
+        if not self.is_stage:
+            self.budget.note_error(evaluation.mass_error)
 
     def evaluate(self, weights: FloatArray, low_weights: FloatArray | None = None) -> Evaluation:
         """Build the power diagram and integrate the density over it."""
@@ -174,9 +195,10 @@ class Normalisation:
 
 
 def normalise(
-    positions: FloatArray, masses: FloatArray, density: Density
+    positions: FloatArray, masses: FloatArray, density: Density, budget: Budget | None = None
 ) -> tuple[TransportProblem, Normalisation]:
     """Merge coincident sites, choose well-scaled coordinates, sort along a Hilbert curve."""
+    budget = Budget() if budget is None else budget
     core = density.essential_box(_TAIL)
     frame = _choose_frame(positions, core)
     centre, scale = _choose_site_map(positions, frame, core)
@@ -188,13 +210,24 @@ def normalise(
     site_of = rank[site_of]
     merged = np.bincount(site_of, weights=masses, minlength=len(order))
     sorted_sites = np.ascontiguousarray(distinct[order])
-    builder = DiagramBuilder(sorted_sites, np.arange(len(order), dtype=np.int32))
-    problem = TransportProblem(sorted_sites, merged / merged.sum(), density.kernel(frame), builder)
+    problem = TransportProblem(
+        sorted_sites,
+        merged / merged.sum(),
+        density.kernel(frame),
+        _builder(sorted_sites, budget),
+        budget,
+    )
     share = masses / merged[site_of]
     # Less than the mass of any site lies outside of it.
     met_box = density.essential_box(0.5 * float(merged.min() / merged.sum()))
     normalisation = Normalisation(positions, met_box, frame, centre, scale, site_of, share)
     return problem, normalisation
+
+
+def _builder(sites: FloatArray, budget: Budget) -> DiagramBuilder:
+    """Builder of diagrams of sites that are in a good order already, each of them counted."""
+    order = np.arange(len(sites), dtype=np.int32)
+    return DiagramBuilder(sites, order, budget.count_diagram)
 
 
 def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:

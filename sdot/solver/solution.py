@@ -22,7 +22,8 @@ class Status:
     converged : whether ``mass_error`` is at most the tolerance.
     mass_error : greatest error of a cell mass relative to its target, at the returned weights.
     iterations : Newton steps.
-    diagrams : power diagrams built.
+    diagrams : power diagrams built, from scratch or by flips, in all ways, stages and clusters
+        together; a trial step that hides a site is refused without one.
     message : what happened, and a remedy if it did not converge.
     """
 

@@ -22,7 +22,7 @@ from sdot.distributions.density import Density
 from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.distributions.mixture_kernel import MixtureDensityKernel
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
-from sdot.solver.initial_weights import EntropicTransport
+from sdot.solver.starts.entropic import EntropicTransport
 
 TOL = 1e-6
 LARGE = 1_000_000  # sites, from which one solve is enough

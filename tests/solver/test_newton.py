@@ -7,17 +7,20 @@ import pytest
 from support.problems import gmm_image, random_image, random_sites, uniform
 
 from sdot import PolynomialGrid
-from sdot.solver.initial_weights import EntropicTransport, has_sites_without_mass
+from sdot.solver.budget import Budget
 from sdot.solver.newton import NewtonProgress, damped_newton
 from sdot.solver.problem import normalise
 from sdot.solver.solve import Options, solve
+from sdot.solver.starts.entropic import EntropicTransport
+from sdot.solver.starts.quick import has_sites_without_mass
 
 
 def _steps(n: int, density: PolynomialGrid, tol: float = 1e-10):  # type: ignore[no-untyped-def]
-    problem, _ = normalise(random_sites(n), np.ones(n), density)
     progress: list[NewtonProgress] = []
+    budget = Budget(100, progress.append)
+    problem, _ = normalise(random_sites(n), np.ones(n), density, budget)
     start = problem.evaluate(np.zeros(n))
-    return problem, start, damped_newton(problem, start, tol, 100, progress.append), progress
+    return problem, start, damped_newton(problem, start, tol, 100), progress
 
 
 def test_it_converges_and_says_how() -> None:
@@ -47,15 +50,16 @@ def test_the_last_steps_are_full_and_converge_fast() -> None:
 
 def test_nothing_is_done_at_the_solution() -> None:
     problem, _, result, _ = _steps(50, uniform())
-    again = damped_newton(problem, result.evaluation, 1e-10, 100, lambda _: None)
+    again = damped_newton(problem, result.evaluation, 1e-10, 100)
     assert (again.iterations, again.diagrams) == (0, 0)
     assert again.evaluation is result.evaluation
 
 
 def test_iterations_are_limited() -> None:
-    problem, start, _, _ = _steps(50, uniform())
     for limit in (0, 1, 2):
-        result = damped_newton(problem, start, 1e-14, limit, lambda _: None)
+        problem, _ = normalise(random_sites(50), np.ones(50), uniform())
+        start = problem.evaluate(np.zeros(50))
+        result = damped_newton(problem, start, 1e-14, limit)
         assert result.iterations == limit
         assert not result.reached(1e-14)
 

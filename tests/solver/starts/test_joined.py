@@ -7,8 +7,8 @@ import pytest
 
 from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan
 from sdot.distributions.density import Density
-from sdot.solver.joined_groups import joined_groups
 from sdot.solver.problem import normalise
+from sdot.solver.starts.joined import joined_groups
 
 
 def _two_pixels(shape: tuple[int, int], values: dict[tuple[int, int], float]) -> PolynomialGrid:

@@ -22,7 +22,7 @@ from sdot.driver import driver
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
-__all__ = ["EntropicTransport", "has_sites_without_mass", "shrunk_sites_weights"]
+__all__ = ["EntropicTransport"]
 
 _COOLING = 0.6  # factor between successive values of epsilon
 # Sweeps at each of them, for problems whose usual grids have at least so many bins: the more the
@@ -133,36 +133,3 @@ def _binned_masses(problem: TransportProblem, box: FloatArray, bins: int) -> Flo
     index = np.clip(((problem.sites - low) / width * bins).astype(np.intp), 0, bins - 1)
     flat = np.bincount(index[:, 0] * bins + index[:, 1], problem.masses, bins * bins)
     return np.asarray(flat.reshape(bins, bins), dtype=np.float64)
-
-
-def has_sites_without_mass(problem: TransportProblem, bins: int, share: float) -> bool:
-    """Whether some site has less than a share of its mass around it.
-
-    That is in the bin that it is in and the eight around that, of ``bins`` x ``bins``. Its Voronoi
-    cell, if smaller, has less still. O(n + bins**2), far less than a diagram takes.
-    """
-    low, high = box = problem.kernel.box
-    index = np.floor((problem.sites - low) / (high - low) * bins)
-    inside = ((index >= 0) & (index < bins)).all(axis=1)
-    i, j = index[inside].astype(np.intp).T
-    padded = np.pad(problem.kernel.coarsened(box, bins), 1)
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
-    return bool((around[i, j] < share * problem.masses[inside]).any())
-
-
-def shrunk_sites_weights(problem: TransportProblem) -> FloatArray:
-    """Weights (n,) whose diagram is the Voronoi diagram of the sites shrunk into the box.
-
-    For a centre c and 0 < r <= 1, ``w_i = (1 - r) |y_i - c|**2`` does it, up to a shift of the
-    shrunk sites that puts them around the middle of the box: no cell is empty there.
-    """
-    low, high = problem.kernel.box
-    middle = (low + high) / 2
-    site_low, site_high = problem.sites.min(axis=0), problem.sites.max(axis=0)
-    widths = np.maximum(site_high - site_low, np.finfo(float).tiny)
-    shrink = min(1.0, 0.9 * float(((high - low) / widths).min()))
-    # Cells of x maximise x . y - psi. Sites z = middle + shrink (y - centre) have
-    # x . z - |z|**2 / 2, which divided by `shrink` is x . y - |z|**2 / (2 shrink) + ...
-    shrunk = middle + shrink * (problem.sites - (site_low + site_high) / 2)
-    return np.asarray((problem.sites**2).sum(axis=1) - (shrunk**2).sum(axis=1) / shrink)

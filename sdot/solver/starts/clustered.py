@@ -10,7 +10,6 @@ size of the cell.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from sdot.distributions.density import CellMoments
-from sdot.power_diagram import DiagramArrays, DiagramBuilder
+from sdot.power_diagram import DiagramArrays
 from sdot.solver.problem import Evaluation, TransportProblem, sum_of_two
 from sdot.validation import FloatArray
 
@@ -98,5 +97,4 @@ def _merged(problem: TransportProblem, cluster_of: npt.NDArray[np.intp]) -> Tran
         [np.bincount(cluster_of, problem.masses * problem.sites[:, k]) / masses for k in range(2)],
         axis=1,
     )
-    builder = DiagramBuilder(sites, np.arange(len(sites), dtype=np.int32))
-    return replace(problem, sites=sites, masses=masses, builder=builder)
+    return problem.as_stage(sites=sites, masses=masses)

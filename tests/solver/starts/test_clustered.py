@@ -8,8 +8,8 @@ from support.problems import random_sites, uniform
 
 from sdot import PolynomialGrid
 from sdot.distributions.density import Density
-from sdot.solver.clustered_start import clustered_weights
 from sdot.solver.problem import Evaluation, TransportProblem, normalise
+from sdot.solver.starts.clustered import clustered_weights
 
 
 def _solved_by_voronoi(merged: TransportProblem) -> Evaluation:

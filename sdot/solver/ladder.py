@@ -1,0 +1,231 @@
+"""The ways to a solution, from the quickest to the surest, as one table.
+
+Damped Newton converges from any start that leaves no cell empty, if it is given time. What differs
+is the time, and in doubles how small a cell may become on the way. So a problem is first solved
+from a start that is good nearly always; if that takes more than its patience, the next way is
+tried, until one has succeeded or the budget of the whole solve is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_newton
+from sdot.solver.newton import NewtonResult, damped_newton
+from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.starts.clustered import clustered_weights
+from sdot.solver.starts.entropic import EntropicTransport
+from sdot.solver.starts.joined import joined_groups
+from sdot.solver.starts.quick import quick_start, usual_bins
+from sdot.validation import FloatArray
+
+__all__ = ["LADDER", "Way", "climb"]
+
+# Share of its mass that the smallest cell must have for Newton's method to go straight to the
+# density. Cells a thousand times too small take some ten steps to grow; below that most of them
+# never do (soak: half of such starts stall).
+_SOUND_START = 1e-3
+# Mass error to which clusters of sites are solved before the sites inside of them: two digits
+# place a cell well enough for a start.
+_MERGED_TOLERANCE = 1e-2
+# A Newton iteration that stalls below this mass error has met rounding: no other way helps. So it
+# has where all masses are right to this share of the whole, and the lightest to three digits.
+_ROUNDING = 1e-6
+_ROUNDED_MASS = 1e-15
+_MOST_ROUNDING = 1e-3
+# Times that groups of cells without mass between them are joined: one for each pair of groups.
+_JOINTS = 20
+# Bins of the last entropic starts. Around a support with notches and holes coarser ones leave cells
+# where there is no mass.
+_FINER_BINS = (64, 128)
+
+
+def climb(problem: TransportProblem, predicted: FloatArray | None, tol: float) -> NewtonResult:
+    """Try the ways one after the other; return the best result, with the cost of all of them."""
+    search = Search(problem, predicted, tol)
+    for way in LADDER:
+        search.attempt(way)
+        if search.is_over:
+            break
+    return search.best()
+
+
+class Search:
+    """What the ways have in common: the problem, its quick start, and the results so far."""
+
+    def __init__(self, problem: TransportProblem, predicted: FloatArray | None, tol: float) -> None:
+        self.problem, self.tol = problem, tol
+        self._predicted = predicted
+        self._results: list[NewtonResult] = []
+        rounded = _ROUNDED_MASS / float(problem.masses.min())
+        self._enough = max(tol, _ROUNDING, min(rounded, _MOST_ROUNDING))
+
+    @cached_property
+    def entropic(self) -> EntropicTransport:
+        """Entropic starts, which share their coarser grids."""
+        return EntropicTransport(self.problem, usual_bins(len(self.problem.sites)))
+
+    @cached_property
+    def start(self) -> Evaluation:
+        """The quick start."""
+        found = quick_start(self.problem, self._predicted, self.entropic)
+        self.problem.note(found)
+        return found
+
+    @property
+    def last(self) -> Evaluation:
+        """Where the last attempt ended."""
+        return self._results[-1].evaluation if self._results else self.start
+
+    def attempt(self, way: Way) -> None:
+        """Try a way from each of its starts, as long as that can help."""
+        if not way.applies(self):
+            return
+        budget, starts = self.problem.budget, way.starts(self)
+        while not self.is_over and (start := next(starts, _NO_START)) is not _NO_START:
+            if not self.problem.is_stage:
+                budget.way = way.name
+            until = budget.until(way.patience)
+            self._results.append(way.method(self.problem, start, self.tol, until))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no other way can do better, or nothing is left to try it with."""
+        solved = bool(self._results) and self._results[-1].least_error <= self._enough
+        return solved or self.problem.budget.is_spent
+
+    def best(self) -> NewtonResult:
+        """The result with the least mass error, with the cost of all of them."""
+        budget = self.problem.budget
+        found = [self.start, *(result.best for result in self._results)]
+        best = min(found, key=lambda evaluation: evaluation.mass_error)
+        return NewtonResult(best, best, budget.iterations, budget.diagrams)
+
+
+_NO_START: Any = object()
+
+# From a problem, a start, a tolerance, and the number of the last Newton step.
+Method = Callable[[TransportProblem, Any, float, int], NewtonResult]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to a solution."""
+
+    name: str
+    applies: Callable[[Search], bool]
+    starts: Callable[[Search], Iterator[Any]]
+    method: Method
+    patience: int  # Newton steps for each of its starts
+    why: str  # it is there, and has so much patience
+
+
+def _always(search: Search) -> bool:
+    return True
+
+
+def _is_sound(search: Search) -> bool:
+    return search.start.smallest_share >= _SOUND_START
+
+
+def _is_poor(search: Search) -> bool:
+    return 0 < search.start.smallest_share < _SOUND_START
+
+
+def _quick(search: Search) -> Iterator[Evaluation]:
+    yield search.start
+
+
+def _clustered(search: Search) -> Iterator[Evaluation]:
+    """From clusters of sites, solved in any of these ways, to the sites inside of them."""
+    tol = max(search.tol, _MERGED_TOLERANCE)
+    weights = clustered_weights(search.problem, lambda merged: climb(merged, None, tol).evaluation)
+    if weights is not None:
+        start = search.problem.evaluate(*weights)
+        if start.masses.min() > 0:
+            yield start
+
+
+def _finer(search: Search) -> Iterator[Evaluation]:
+    """Entropic starts from finer grids than the quick start has tried, if no cell is empty."""
+    for bins in _FINER_BINS:
+        if bins > 2 * usual_bins(len(search.problem.sites)):
+            start = search.problem.evaluate(search.entropic.weights(bins))
+            if start.masses.min() > 0:
+                yield start
+
+
+def _none(search: Search) -> Iterator[None]:
+    yield None
+
+
+def _joined(search: Search) -> Iterator[Evaluation]:
+    """Balance groups of cells that zeros of the density keep apart."""
+    for _ in range(_JOINTS):
+        joined = joined_groups(search.problem, search.last)
+        if joined is None:
+            return
+        yield joined
+
+
+LADDER = (
+    Way(
+        name="quick",
+        applies=_is_sound,
+        starts=_quick,
+        method=damped_newton,
+        patience=60,
+        why="solves nearly everything, in 5 to 25 steps",
+    ),
+    Way(
+        name="clustered",
+        applies=_always,
+        starts=_clustered,
+        method=damped_newton,
+        patience=60,
+        why="almost coincident sites and swarms far apart: other starts are blind inside of them",
+    ),
+    Way(
+        name="continued",
+        applies=_is_poor,
+        starts=_quick,
+        method=continued_newton,
+        patience=60,
+        why="a start with very small cells, by way of an average in which they are larger",
+    ),
+    Way(
+        name="smoothed",
+        applies=lambda search: has_smoothings(search.problem),
+        starts=_none,
+        method=smoothed_newton,
+        patience=200,
+        why="Gaussian mixtures of very unlike deviations, each of which a smoothing resolves",
+    ),
+    Way(
+        name="finer",
+        applies=_always,
+        starts=_finer,
+        method=continued_newton,
+        patience=200,
+        why="notches and holes that coarser grids do not see",
+    ),
+    Way(
+        name="averaged",
+        applies=_always,
+        starts=_none,
+        method=continued_newton,
+        patience=2000,
+        why="from the uniform density through ever finer averages: slow but sure",
+    ),
+    Way(
+        name="joined",
+        applies=_always,
+        starts=_joined,
+        method=damped_newton,
+        patience=60,
+        why="zeros of the density that cut the cells into groups, which exchange no mass",
+    ),
+)
