@@ -1,8 +1,8 @@
-"""Where is a piecewise polynomial negative? Answered by its Bernstein coefficients.
+"""The Bernstein basis of polynomials on the unit square.
 
-On the unit square a polynomial lies between the least and the greatest of its Bernstein
-coefficients, and the corner coefficients are values (Farouki, The Bernstein polynomial
-basis: a centennial retrospective, 2012). Halving the square brings the two together.
+On it a polynomial lies between the least and the greatest of its Bernstein coefficients, and the
+corner coefficients are values (Farouki, The Bernstein polynomial basis: a centennial
+retrospective, 2012).
 """
 
 from __future__ import annotations
@@ -14,43 +14,21 @@ import numpy as np
 from sdot.validation import FloatArray
 
 __all__ = [
+    "bernstein_basis",
     "bernstein_to_monomial",
     "change_basis",
-    "find_negative_pixel",
+    "halves",
     "monomial_to_bernstein",
+    "to_interval",
 ]
 
-_ROUNDING = 1e-12  # negative values below this share of the largest coefficient are rounding
-_HALVINGS = 12
 
-
-def find_negative_pixel(coefficients: FloatArray) -> tuple[int, int] | None:
-    """Return a pixel where the polynomial is negative, or None.
-
-    ``coefficients`` (nx, ny, k + 1, k + 1) are monomial. A minimum so close to zero that
-    `_HALVINGS` halvings do not decide its sign passes for zero.
-    """
-    terms = coefficients.shape[2]
-    threshold = -_ROUNDING * np.abs(coefficients).max(initial=0.0)
-    patches = change_basis(coefficients, monomial_to_bernstein(terms)).reshape(-1, terms**2)
-    if patches.min(initial=0.0) >= threshold:
-        return None
-    pixels = np.arange(len(patches))
-    corners = [0, terms - 1, terms * (terms - 1), terms**2 - 1]
-    left, right = _halves(terms)
-    quarters = [np.kron(x, y).T for x in (left, right) for y in (left, right)]
-    for _ in range(_HALVINGS):
-        undecided = patches.min(axis=1) < threshold
-        if not undecided.any():
-            return None
-        patches, pixels = patches[undecided], pixels[undecided]
-        negative = np.flatnonzero(patches[:, corners].min(axis=1) < threshold)
-        if negative.size:
-            x, y = divmod(int(pixels[negative].min()), coefficients.shape[1])
-            return x, y
-        patches = np.concatenate([patches @ quarter for quarter in quarters])
-        pixels = np.tile(pixels, 4)
-    return None
+def bernstein_basis(places: FloatArray, terms: int) -> FloatArray:
+    """Return the values (..., terms) of the basis polynomials at places (...)."""
+    degree, t = terms - 1, places[..., None]
+    powers = np.arange(terms)
+    counts = np.array([comb(degree, p) for p in powers], dtype=float)
+    return np.asarray(counts * t**powers * (1.0 - t) ** powers[::-1])
 
 
 def change_basis(coefficients: FloatArray, matrix: FloatArray) -> FloatArray:
@@ -79,7 +57,21 @@ def bernstein_to_monomial(terms: int) -> FloatArray:
     )
 
 
-def _halves(terms: int) -> tuple[FloatArray, FloatArray]:
+def to_interval(terms: int, low: float, high: float) -> FloatArray:
+    """Return the matrix (terms, terms) from Bernstein coefficients on [0, 1] to others'."""
+    shift = np.array(
+        [
+            [
+                comb(p, r) * low ** (p - r) * (high - low) ** r if r <= p else 0.0
+                for p in range(terms)
+            ]
+            for r in range(terms)
+        ]
+    )
+    return np.asarray(monomial_to_bernstein(terms) @ shift @ bernstein_to_monomial(terms))
+
+
+def halves(terms: int) -> tuple[FloatArray, FloatArray]:
     """De Casteljau's matrices from [0, 1] to [0, 1/2] and [1/2, 1]."""
     left = np.array([[comb(a, p) / 2.0**a for p in range(terms)] for a in range(terms)])
     return left, left[::-1, ::-1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sdot.distributions.bernstein import find_negative_pixel
+from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.frameworks import to_numpy
 from sdot.validation import FloatArray, check_box, check_real_array, freeze
 

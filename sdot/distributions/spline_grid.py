@@ -12,11 +12,11 @@ import scipy.sparse
 from sdot.distributions.bernstein import (
     bernstein_to_monomial,
     change_basis,
-    find_negative_pixel,
     monomial_to_bernstein,
 )
 from sdot.distributions.density import CellPotential, Density, DensityKernel, Frame
 from sdot.distributions.grid_arguments import check_box_shape, describe_frame, grid_lines_of
+from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.distributions.polynomial_grid import PolynomialGrid
 from sdot.frameworks import common_framework, framework_of
 from sdot.power_diagram import DiagramArrays
