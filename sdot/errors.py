@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sdot.plan import OtPlan
 
-__all__ = ["ConvergenceError"]
+__all__ = ["ConvergenceError", "NotDifferentiableError"]
 
 
 class ConvergenceError(RuntimeError):
@@ -22,3 +22,13 @@ class ConvergenceError(RuntimeError):
     def __init__(self, message: str, plan: OtPlan | None = None) -> None:
         super().__init__(message)
         self.plan = plan
+
+
+class NotDifferentiableError(ValueError):
+    """A derivative was asked for that does not exist, or that is not available.
+
+    The distance is once differentiable wherever sites are distinct. Twice, and the plan once,
+    where moreover no cell is empty, no edge between cells lies along a jump of the density, and
+    edges with mass join all cells. Third derivatives, and second ones in a grid's ``domain``, are
+    not available.
+    """

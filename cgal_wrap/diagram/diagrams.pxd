@@ -2,6 +2,9 @@
 """The C++ structures that several extension modules share, and how they are made of arrays."""
 
 from libc.stdint cimport int32_t, int64_t
+from libcpp.vector cimport vector
+
+import numpy as np
 
 cdef extern from "base/geometry.hpp" namespace "sdot" nogil:
     cdef struct Point:
@@ -39,6 +42,18 @@ cdef extern from "diagram/cell_potential.hpp" namespace "sdot::diagram" nogil:
         Point metric
         const double* sites
         const double* constants
+
+cdef extern from "diagram/edge_moments.hpp" namespace "sdot::diagram" nogil:
+    cdef struct EdgeMomentArrays:
+        double* weights
+        double* centroids
+        double* spreads
+
+cdef extern from "diagram/cell_blocks.hpp" namespace "sdot::diagram" nogil:
+    cdef struct CellBlocks:
+        vector[int64_t] cells
+        vector[int64_t] columns
+        vector[double] entries
 
 cdef extern from "base/gauss_rules.hpp" namespace "sdot" nogil:
     cdef struct GaussRule:
@@ -106,3 +121,23 @@ cdef inline CellPotential cell_potential(
     potential.sites = &sites[0, 0]
     potential.constants = &constants[0]
     return potential
+
+
+cdef inline EdgeMomentArrays edge_moment_arrays(
+    double[::1] weights, double[:, ::1] centroids, double[::1] spreads
+) noexcept:
+    if weights.shape[0] == 0:
+        return EdgeMomentArrays(NULL, NULL, NULL)
+    return EdgeMomentArrays(&weights[0], &centroids[0, 0], &spreads[0])
+
+
+cdef inline tuple block_arrays(const CellBlocks& blocks, Py_ssize_t width):
+    """Cells (b,), columns (b,) and entries (b, 3, width) of the blocks."""
+    cdef Py_ssize_t count = blocks.cells.size()
+    if count == 0:
+        none = np.empty(0, dtype=np.int64)
+        return none, none, np.empty((0, 3, width))
+    cells = np.array(<int64_t[:count]> <int64_t*> blocks.cells.data())
+    columns = np.array(<int64_t[:count]> <int64_t*> blocks.columns.data())
+    entries = np.array(<double[:3 * width * count]> <double*> blocks.entries.data())
+    return cells, columns, entries.reshape(count, 3, width)

@@ -9,15 +9,19 @@ from libcpp.vector cimport vector
 import numpy as np
 
 from cgal_wrap.diagram.diagrams cimport (
+    CellBlocks,
     CellPotential,
     ConvexPolygons,
     DiagramEdges,
+    EdgeMomentArrays,
     GaussRules,
     MomentArrays,
     Point,
+    block_arrays,
     cell_potential,
     convex_polygons,
     diagram_edges,
+    edge_moment_arrays,
     moment_arrays,
 )
 from cgal_wrap.base.interruption cimport check_finished, pending_signal
@@ -61,6 +65,23 @@ cdef extern from "gaussian/pull_back.hpp" namespace "sdot::gaussian" nogil:
     vector[ComponentDerivatives] c_pull_back "sdot::gaussian::pull_back"(
         const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
         cpp_bool, int, int (*)() noexcept) except +
+
+cdef extern from "gaussian/edge_moments.hpp" namespace "sdot::gaussian" nogil:
+    bint c_edge_moments "sdot::gaussian::edge_moments"(
+        const vector[Gaussian]&, const GaussRules&, const DiagramEdges&, const vector[Point]&,
+        int, int (*)() noexcept, const EdgeMomentArrays&) except +
+
+cdef extern from "gaussian/cell_blocks.hpp" namespace "sdot::gaussian" nogil:
+    cdef const int kParameters
+    bint c_cell_blocks "sdot::gaussian::cell_blocks"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const Point*, int,
+        int (*)() noexcept, CellBlocks&) except +
+
+cdef extern from "gaussian/potential_integrals.hpp" namespace "sdot::gaussian" nogil:
+    cdef const int kHermites
+    vector[double] c_potential_integrals "sdot::gaussian::potential_integrals"(
+        const vector[Gaussian]&, const GaussRules&, const ConvexPolygons&, const CellPotential&,
+        int, int (*)() noexcept) except +
 
 
 # The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
@@ -124,10 +145,7 @@ cdef class MixtureKernel:
         the polygon; None unless ``on_the_plane``. ``edges``: see diagrams.pxd.
         """
         cdef DiagramEdges diagram = diagram_edges(edges)
-        cdef vector[Point] corners
-        cdef Py_ssize_t k
-        for k in range(domain.shape[0]):
-            corners.push_back(Point(domain[k, 0], domain[k, 1]))
+        cdef vector[Point] corners = points_of(domain)
         masses = np.empty(diagram.sites.count)
         edge_weights = np.empty(diagram.count)
         cdef double[::1] masses_view = masses
@@ -140,6 +158,68 @@ cdef class MixtureKernel:
                 &edge_weights_view[0] if diagram.count else NULL)
         check_finished(finished)
         return (masses if on_the_plane else None), edge_weights
+
+    def edge_moments(self, tuple edges, const double[:, ::1] domain, int threads):
+        """Of the density along each edge inside a convex polygon: its integral divided by twice the
+        distance of the two sites (e,), its centroid (e, 2) and variance (e,).
+
+        ``edges``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        cdef vector[Point] corners = points_of(domain)
+        weights, spreads = np.empty(diagram.count), np.empty(diagram.count)
+        centroids = np.empty((diagram.count, 2))
+        cdef EdgeMomentArrays moments = edge_moment_arrays(weights, centroids, spreads)
+        cdef bint finished
+        with nogil:
+            finished = c_edge_moments(
+                self.mixture, self.rules, diagram, corners, threads, pending_signal, moments)
+        check_finished(finished)
+        return weights, centroids, spreads
+
+    def cell_blocks(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        const double[:, ::1] centres,
+        int threads,
+    ):
+        """What the parameters of each component, as if of mass one, change over each polygon, times
+        1 and x - centre.
+
+        The parameters are the mass, the mean, and the entries xx, xy, yy of the covariance in
+        coordinates in which that is the identity. Returns the polygon and the component of each
+        block (b,), and the blocks (b, 3, 6).
+        """
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        cdef const Point* centre = <const Point*> &centres[0, 0]
+        cdef CellBlocks blocks
+        cdef bint finished
+        with nogil:
+            finished = c_cell_blocks(
+                self.mixture, self.rules, polygons, centre, threads, pending_signal, blocks)
+        check_finished(finished)
+        return block_arrays(blocks, kParameters)
+
+    def hermite_integrals(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        const double[::1] metric,
+        const double[:, ::1] sites,
+        const double[::1] constants,
+        int threads,
+    ):
+        """Integrals (k, 15) of a potential against each component, as if of mass one, times the
+        Hermite polynomials He_a(z.x) He_b(z.y), a + b = 0 ... 4, for each degree a descending."""
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        cdef CellPotential potential = cell_potential(metric, sites, constants)
+        cdef vector[double] found
+        with nogil:
+            found = c_potential_integrals(
+                self.mixture, self.rules, polygons, potential, threads, pending_signal)
+        check_finished(found.size() > 0)
+        return np.array(<double[:found.size()]> found.data()).reshape(-1, kHermites)
 
     def polygon_moments(
         self, const double[:, ::1] points, const int64_t[::1] offsets, int threads
@@ -183,3 +263,11 @@ cdef class MixtureKernel:
         check_finished(found.size() > 0)
         result = np.array([(d.mass, d.mean.x, d.mean.y, d.xx, d.xy, d.yy) for d in found])
         return result[:, 0], result[:, 1:3], result[:, 3:]
+
+
+cdef vector[Point] points_of(const double[:, ::1] polygon) noexcept:
+    cdef vector[Point] points
+    cdef Py_ssize_t k
+    for k in range(polygon.shape[0]):
+        points.push_back(Point(polygon[k, 0], polygon[k, 1]))
+    return points

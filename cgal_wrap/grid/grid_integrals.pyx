@@ -8,14 +8,19 @@ from libcpp cimport bool as cpp_bool
 import numpy as np
 
 from cgal_wrap.diagram.diagrams cimport (
+    CellBlocks,
     CellPotential,
     ConvexPolygons,
     DiagramEdges,
+    EdgeMomentArrays,
     GaussRule,
     MomentArrays,
+    Point,
+    block_arrays,
     cell_potential,
     convex_polygons,
     diagram_edges,
+    edge_moment_arrays,
     gauss_rule_of,
     moment_arrays,
 )
@@ -43,6 +48,15 @@ cdef extern from "grid/moments.hpp" namespace "sdot::grid" nogil:
     void c_cell_moments "sdot::grid::cell_moments"(
         const PolynomialGrid&, const GaussRule&, const ConvexPolygons&, int,
         const MomentArrays&) except +
+
+cdef extern from "grid/edge_moments.hpp" namespace "sdot::grid" nogil:
+    void c_edge_moments "sdot::grid::edge_moments"(
+        const DiagramEdges&, const PolynomialGrid&, const GaussRule&, int,
+        const EdgeMomentArrays&) except +
+
+cdef extern from "grid/cell_blocks.hpp" namespace "sdot::grid" nogil:
+    CellBlocks c_cell_blocks "sdot::grid::cell_blocks"(
+        const PolynomialGrid&, const GaussRule&, const ConvexPolygons&, const Point*, int) except +
 
 cdef extern from "grid/pull_back.hpp" namespace "sdot::grid" nogil:
     void c_grid_pull_back "sdot::grid::grid_pull_back"(
@@ -104,6 +118,20 @@ cdef class GridKernel:
                 &edge_weights_view[0] if diagram.count else NULL)
         return masses, edge_weights
 
+    def edge_moments(self, tuple edges, int threads):
+        """Of the density along each edge: its integral divided by twice the distance of the two
+        sites (e,), NaN on a line where it jumps; its centroid (e, 2) and variance (e,).
+
+        ``edges``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        weights, spreads = np.empty(diagram.count), np.empty(diagram.count)
+        centroids = np.empty((diagram.count, 2))
+        cdef EdgeMomentArrays moments = edge_moment_arrays(weights, centroids, spreads)
+        with nogil:
+            c_edge_moments(diagram, self.grid, self.moment_rule, threads, moments)
+        return weights, centroids, spreads
+
     def cell_moments(self, const double[:, ::1] points, const int64_t[::1] offsets, int threads):
         """Masses (n,), centroids (n, 2; NaN without mass) and central second moments
         xx, xy, yy (n, 3) of the density over polygons inside the grid."""
@@ -115,6 +143,44 @@ cdef class GridKernel:
         with nogil:
             c_cell_moments(self.grid, self.moment_rule, polygons, threads, moments)
         return masses, centroids, second_moments
+
+
+def cell_blocks(
+    const double[::1] x_lines,
+    const double[::1] y_lines,
+    bint is_uniform,
+    int terms,
+    const double[:, ::1] points,
+    const int64_t[::1] offsets,
+    const double[:, ::1] centres,
+    int threads,
+):
+    """Integrals of s**p t**q of each pixel over each polygon, times 1 and u - centre.
+
+    Returns the polygon and the pixel of each block (b,), and the blocks (b, 3, terms**2).
+    """
+    cdef PolynomialGrid grid = grid_without_values(x_lines, y_lines, is_uniform, terms)
+    nodes, weights = gauss_rule(terms + 1)
+    cdef GaussRule rule = gauss_rule_of(nodes, weights)
+    cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+    cdef const Point* centre = <const Point*> &centres[0, 0]
+    cdef CellBlocks blocks
+    with nogil:
+        blocks = c_cell_blocks(grid, rule, polygons, centre, threads)
+    return block_arrays(blocks, terms * terms)
+
+
+cdef PolynomialGrid grid_without_values(
+    const double[::1] x_lines, const double[::1] y_lines, bint is_uniform, int terms
+) noexcept:
+    cdef PolynomialGrid grid
+    grid.x = GridAxis(x_lines.shape[0] - 1, &x_lines[0], is_uniform)
+    grid.y = GridAxis(y_lines.shape[0] - 1, &y_lines[0], is_uniform)
+    grid.terms = terms
+    grid.values = NULL
+    grid.row_prefix = NULL
+    grid.row_totals = NULL
+    return grid
 
 
 def pull_back(
@@ -134,13 +200,7 @@ def pull_back(
     On polygon i, which must lie inside the grid, the potential is the sum over both axes k of
     ``metric[k] * (u[k] - sites[i, k])**2``, minus ``constants[i]``; elsewhere it is zero.
     """
-    cdef PolynomialGrid grid
-    grid.x = GridAxis(x_lines.shape[0] - 1, &x_lines[0], is_uniform)
-    grid.y = GridAxis(y_lines.shape[0] - 1, &y_lines[0], is_uniform)
-    grid.terms = terms
-    grid.values = NULL
-    grid.row_prefix = NULL
-    grid.row_totals = NULL
+    cdef PolynomialGrid grid = grid_without_values(x_lines, y_lines, is_uniform, terms)
     nodes, weights = gauss_rule(terms + 1)
     cdef GaussRule rule = gauss_rule_of(nodes, weights)
     cdef ConvexPolygons polygons = convex_polygons(points, offsets)

@@ -42,11 +42,14 @@ struct Segment {
         return Box::around(ends, 2);
     }
 
-    // The integral of the density inside a piece. A line along a side is shared half and half by
-    // the pieces on either side of it.
-    double integral(const ConvexPieces& pieces, std::size_t piece) const {
-        double from = begin, to = end, share = 1;
-        const bool meets = pieces.every_side(piece, [&](const PieceSide& side) {
+    // The part inside a piece, false if there is none. A line along a side is shared half and half
+    // by the pieces on either side of it.
+    bool cut_to(const ConvexPieces& pieces, std::size_t piece, double& from, double& to,
+                double& share) const {
+        from = begin;
+        to = end;
+        share = 1;
+        return pieces.every_side(piece, [&](const PieceSide& side) {
             const double value = side(line.origin), slope = side.slope(line.direction);
             if (slope > 0) to = std::min(to, -value / slope);
             else if (slope < 0) from = std::max(from, -value / slope);
@@ -54,7 +57,12 @@ struct Segment {
             else if (value == 0) share = 0.5;
             return from < to;
         });
-        if (!meets) return 0;
+    }
+
+    // The integral of the density inside a piece.
+    double integral(const ConvexPieces& pieces, std::size_t piece) const {
+        double from, to, share;
+        if (!cut_to(pieces, piece, from, to, share)) return 0;
         const Point middle = line.origin + 0.5 * (from + to) * line.direction;
         const double length = std::sqrt(dot(line.direction, line.direction));
         return share * (to - from) * length * pieces.density(piece, middle);

@@ -8,14 +8,19 @@ from libcpp.memory cimport unique_ptr
 import numpy as np
 
 from cgal_wrap.diagram.diagrams cimport (
+    CellBlocks,
     CellPotential,
     ConvexPolygons,
     DiagramEdges,
+    EdgeMomentArrays,
     GaussRule,
     MomentArrays,
+    Point,
+    block_arrays,
     cell_potential,
     convex_polygons,
     diagram_edges,
+    edge_moment_arrays,
     gauss_rule_of,
     moment_arrays,
 )
@@ -49,6 +54,16 @@ cdef extern from "pieces/edges.hpp" namespace "sdot::pieces" nogil:
     bint piece_edge_weights(
         const ConvexPieces&, const PieceTree&, const DiagramEdges&, int, int (*)() noexcept,
         double*) except +
+
+cdef extern from "pieces/edge_moments.hpp" namespace "sdot::pieces" nogil:
+    bint c_edge_moments "sdot::pieces::edge_moments"(
+        const ConvexPieces&, const PieceTree&, const DiagramEdges&, int, int (*)() noexcept,
+        const EdgeMomentArrays&) except +
+
+cdef extern from "pieces/cell_blocks.hpp" namespace "sdot::pieces" nogil:
+    bint c_cell_blocks "sdot::pieces::cell_blocks"(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const Point*, int,
+        int (*)() noexcept, CellBlocks&) except +
 
 cdef extern from "pieces/densities.hpp" namespace "sdot::pieces" nogil:
     bint piece_densities(
@@ -156,6 +171,45 @@ cdef class PiecesKernel:
                 &edge_weights_view[0])
         check_finished(finished)
         return edge_weights
+
+    def edge_moments(self, tuple edges, int threads):
+        """Of the density along each edge: its integral divided by twice the distance of the two
+        sites (e,), NaN on a side where it jumps; its centroid (e, 2) and variance (e,).
+
+        ``edges``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        weights, spreads = np.empty(diagram.count), np.empty(diagram.count)
+        centroids = np.empty((diagram.count, 2))
+        cdef EdgeMomentArrays moments = edge_moment_arrays(weights, centroids, spreads)
+        cdef bint finished
+        with nogil:
+            finished = c_edge_moments(
+                self.pieces, self.tree.get()[0], diagram, threads, pending_signal, moments)
+        check_finished(finished)
+        return weights, centroids, spreads
+
+    def cell_blocks(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        const double[:, ::1] centres,
+        int threads,
+    ):
+        """Integrals of 1 and x - first corner of each piece over each polygon, times 1 and
+        x - centre.
+
+        Returns the polygon and the piece of each block (b,), and the blocks (b, 3, 3).
+        """
+        cdef ConvexPolygons polygons = convex_polygons(points, offsets)
+        cdef const Point* centre = <const Point*> &centres[0, 0]
+        cdef CellBlocks blocks
+        cdef bint finished
+        with nogil:
+            finished = c_cell_blocks(
+                self.pieces, self.tree.get()[0], polygons, centre, threads, pending_signal, blocks)
+        check_finished(finished)
+        return block_arrays(blocks, 3)
 
     def densities(self, const double[:, ::1] points, int threads):
         """The density (n,) at points; on a common side that of the piece to the right or above."""

@@ -15,8 +15,11 @@ from sdot.distributions.density import (
     CellMoments,
     CellPotential,
     Density,
+    EdgeMoments,
     Frame,
+    SolvedCells,
 )
+from sdot.distributions.density_derivatives import CellMatrix
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays, box_corners
 from sdot.validation import FloatArray, check_points, freeze
@@ -145,6 +148,18 @@ class PiecesDensityKernel:
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
         return CellMoments(*self._kernel.moments(*self._cells(diagram), driver.threads))
+
+    def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
+        """Weight, centroid and variance of every edge."""
+        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, driver.threads))
+
+    def cell_matrix(self, cells: SolvedCells) -> CellMatrix:
+        """What 1 and x - first corner on every piece add to masses and first moments."""
+        cells_of, columns, blocks = self._kernel.cell_blocks(
+            *self._cells(cells.diagram), cells.centres, driver.threads
+        )
+        shape = (len(cells.centres), len(self.pieces.heights))
+        return CellMatrix(cells_of, columns, blocks, shape)
 
     def smoothed(self, deviation: float) -> None:
         """No convolution with a Gaussian is of this kind."""

@@ -13,14 +13,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from sdot.distributions.density_derivatives import (
+    AffineFunction,
+    Gradients,
+    NoDerivative,
+    Tangents,
+)
 from sdot.distributions.distribution import Distribution
+from sdot.errors import NotDifferentiableError
 from sdot.power_diagram import DiagramArrays
 from sdot.validation import FloatArray
 
 if TYPE_CHECKING:
     from sdot.distributions.sum_of_densities import SumOfDensities
 
-__all__ = ["CellMoments", "CellPotential", "Density", "DensityKernel", "Frame"]
+__all__ = [
+    "CellMoments",
+    "CellPotential",
+    "Density",
+    "DensityDerivative",
+    "DensityKernel",
+    "EdgeMoments",
+    "Frame",
+    "SolvedCells",
+]
 
 
 class Frame(NamedTuple):
@@ -69,6 +85,40 @@ class CellPotential(NamedTuple):
         return self._replace(constants=self.constants + mean)
 
 
+class EdgeMoments(NamedTuple):
+    """A density along each edge of a diagram."""
+
+    weights: FloatArray  # (e,): its integral over twice the sites' distance; NaN on a jump
+    centroids: FloatArray  # (e, 2), anything finite without mass
+    spreads: FloatArray  # (e,): the variance along the edge
+
+
+class SolvedCells(NamedTuple):
+    """The cells of a solved plan, for derivatives at fixed cells."""
+
+    diagram: DiagramArrays
+    frame: Frame
+    potential: CellPotential
+    centres: FloatArray  # (n, 2): a point in or near each cell, for functions that are affine on it
+
+
+class DensityDerivative(Protocol):
+    """How a density changes with its `arrays`, for second derivatives of the distance.
+
+    Tangents are arrays of their shapes, None for zero; so are gradients, None where there is no
+    second derivative. Coordinates are those of the frame, masses those of the density itself.
+    """
+
+    def push_forward(self, tangents: Tangents) -> AffineFunction:
+        """Integrals over the cells of d rho, times 1 and times x - centre."""
+
+    def pull_back(self, function: AffineFunction) -> Gradients:
+        """Its transpose: integrals of a function, affine on each cell, against d rho."""
+
+    def curvature(self, tangents: Tangents) -> Gradients:
+        """The derivative of `Density.pull_back` at fixed cells and potential."""
+
+
 class DensityKernel(Protocol):
     """Integrals of a density scaled to mass one, in frame coordinates."""
 
@@ -81,6 +131,9 @@ class DensityKernel(Protocol):
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
+
+    def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
+        """Weight, centroid and variance of every edge, for second derivatives."""
 
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses (count, count) of the boxes of a uniform grid over ``box``; approximate."""
@@ -157,6 +210,15 @@ class Density(Distribution):
         One for each of `arrays`, of its shape: how the integral changes with the parameter
         while the potential, given on the cells of a diagram in a frame, stays as it is.
         """
+
+    def derivative(self, cells: SolvedCells) -> DensityDerivative:
+        """Return how integrals over the cells change with `arrays`; for those that have any."""
+        if self.arrays:
+            raise NotDifferentiableError(
+                f"{type(self).__name__}: second derivatives with respect to its arrays are not "
+                "available"
+            )
+        return NoDerivative(len(cells.centres))
 
 
 def _sum(terms: Sequence[tuple[Any, Density]]) -> SumOfDensities:

@@ -7,12 +7,13 @@ import weakref
 import numpy as np
 
 from sdot.cgal_wrap.grid import grid_integrals as compiled
-from sdot.distributions.density import CellMoments, CellPotential
+from sdot.distributions.density import CellMoments, CellPotential, EdgeMoments, SolvedCells
+from sdot.distributions.density_derivatives import CellMatrix
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays, box_corners
 from sdot.validation import FloatArray, freeze
 
-__all__ = ["GridDensityKernel", "pixel_masses", "potential_integrals"]
+__all__ = ["GridDensityKernel", "cell_matrix", "pixel_masses", "potential_integrals"]
 
 
 class GridDensityKernel:
@@ -51,6 +52,10 @@ class GridDensityKernel:
         self._last_moments = weakref.ref(diagram), moments
         return moments
 
+    def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
+        """Weight, centroid and variance of every edge."""
+        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, driver.threads))
+
     def smoothed(self, deviation: float) -> None:
         """No convolution with a Gaussian is of this kind."""
 
@@ -85,6 +90,22 @@ def potential_integrals(
         potential.constants,
         driver.threads,
     )
+
+
+def cell_matrix(
+    cells: SolvedCells, lines: tuple[FloatArray, FloatArray], uniform: bool, terms: int
+) -> CellMatrix:
+    """What every monomial of every pixel adds to the cells' masses and first moments.
+
+    Lines are in the coordinates of the cells' frame.
+    """
+    x, y = lines
+    corners = box_corners(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
+    cells_of, columns, blocks = compiled.cell_blocks(
+        x, y, uniform, terms, *cells.diagram.polygons(corners), cells.centres, driver.threads
+    )
+    shape = (len(cells.centres), (len(x) - 1) * (len(y) - 1))
+    return CellMatrix(cells_of, columns, blocks, shape)
 
 
 def pixel_masses(coefficients: FloatArray, x_lines: FloatArray, y_lines: FloatArray) -> FloatArray:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel, PiecewiseAffineDensity
-from sdot.distributions.density import CellPotential, Frame
+from sdot.distributions.density import CellPotential, Frame, SolvedCells
+from sdot.distributions.density_derivatives import Gradients, NormalisedDerivative, Tangents
 from sdot.frameworks import to_numpy
 from sdot.power_diagram import DiagramArrays
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
@@ -160,20 +161,76 @@ class Mesh(PiecewiseAffineDensity):
         self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to the values."""
-        kernel = self.kernel(frame)
-        factor = float(np.prod(frame.scale))
         if self._options["mass"] is not None:
-            potential = potential.recentred(kernel.moments(diagram))
-            factor *= self.total_mass / self._given_mass
-        if len(kernel.pieces.heights) < len(self.triangles):  # those without mass count as well
-            kernel = PiecesDensityKernel(self.pieces.in_frame(frame, 1.0))
-        integrals = factor * kernel.potential_integrals(diagram, potential)
+            potential = potential.recentred(self.kernel(frame).moments(diagram))
+        integrals = self.whole_kernel(frame).potential_integrals(diagram, potential)
+        return (self.from_affine(self.factor(frame) * integrals, frame),)
+
+    def factor(self, frame: Frame) -> float:
+        """What values are multiplied with to be the density in a frame."""
+        return float(np.prod(frame.scale)) * self.total_mass / self._given_mass
+
+    def whole_kernel(self, frame: Frame) -> PiecesDensityKernel:
+        """That of all triangles: those without mass have derivatives as well."""
+        kernel = self.kernel(frame)
+        if len(kernel.pieces.heights) < len(self.triangles):
+            return PiecesDensityKernel(self.pieces.in_frame(frame, 1.0))
+        return kernel
+
+    def to_affine(self, values: FloatArray, frame: Frame) -> FloatArray:
+        """Height at the first corner and slope in a frame (t, 3), on each triangle."""
+        result = np.zeros((len(self.triangles), 3))
         if self.per == "triangle":
-            return (integrals[:, 0],)
-        corners = kernel.pieces.points.reshape(-1, 3, 2)
-        by_corner = _barycentric_parts(corners, integrals).ravel()
+            result[:, 0] = values
+            return result
+        at_corners = values[self.triangles]
+        result[:, 0] = at_corners[:, 0]
+        result[:, 1:] = _slopes(frame.apply(self._corners), at_corners)
+        return result
+
+    def from_affine(self, integrals: FloatArray, frame: Frame) -> FloatArray:
+        """The transpose of `to_affine`."""
+        if self.per == "triangle":
+            return np.asarray(integrals[:, 0])
+        by_corner = _barycentric_parts(frame.apply(self._corners), integrals).ravel()
         count = len(self.vertices)
-        return (np.bincount(self.triangles.ravel(), by_corner, count).astype(np.float64),)
+        return np.bincount(self.triangles.ravel(), by_corner, count).astype(np.float64)
+
+    def derivative(self, cells: SolvedCells) -> MeshDerivative:
+        """Return how integrals over the cells change with the values, on all triangles."""
+        return MeshDerivative(self, cells)
+
+
+class MeshDerivative(NormalisedDerivative):
+    """Of a `Mesh`, whose density is its values times a factor."""
+
+    def __init__(self, mesh: Mesh, cells: SolvedCells) -> None:
+        matrix = mesh.whole_kernel(cells.frame).cell_matrix(cells)
+        is_normalised = mesh.options["mass"] is not None
+        super().__init__(matrix, mesh.total_mass, is_normalised=is_normalised)
+        self._mesh, self._cells, self._factor = mesh, cells, mesh.factor(cells.frame)
+
+    @property
+    def density(self) -> FloatArray:
+        """The density itself."""
+        return self.raw([check_real_array(self._mesh.values, "values")])
+
+    def gradient(self) -> Gradients:
+        """The first derivatives."""
+        return self._mesh.pull_back(self._cells.diagram, self._cells.frame, self._cells.potential)
+
+    def raw(self, tangents: Tangents) -> FloatArray:
+        """Changes of heights and slopes in the frame."""
+        (values,) = tangents
+        if values is None:
+            return np.zeros(3 * len(self._mesh.triangles))
+        affine = self._mesh.to_affine(values, self._cells.frame)
+        return np.asarray(self._factor * affine.ravel())
+
+    def from_raw(self, gradient: FloatArray) -> Gradients:
+        """The transpose of `raw`."""
+        integrals = self._factor * gradient.reshape(-1, 3)
+        return (self._mesh.from_affine(integrals, self._cells.frame),)
 
 
 def _check_vertices(vertices: Any) -> FloatArray:

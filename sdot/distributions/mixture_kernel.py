@@ -7,7 +7,8 @@ import weakref
 import numpy as np
 
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
-from sdot.distributions.density import CellMoments, CellPotential
+from sdot.distributions.density import CellMoments, CellPotential, EdgeMoments, SolvedCells
+from sdot.distributions.density_derivatives import CellMatrix
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays
 from sdot.validation import FloatArray, freeze
@@ -70,6 +71,27 @@ class MixtureDensityKernel:
             freeze(array)
         self._last_moments = weakref.ref(diagram), moments
         return moments
+
+    def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
+        """Weight, centroid and variance of every edge."""
+        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, self._domain, driver.threads))
+
+    def cell_matrix(self, cells: SolvedCells) -> CellMatrix:
+        """What the whitened parameters of every component add to masses and first moments."""
+        polygons = cells.diagram.polygons(self._domain)
+        cells_of, columns, blocks = self._kernel.cell_blocks(
+            *polygons, cells.centres, driver.threads
+        )
+        shape = (len(cells.centres), len(self._masses))
+        return CellMatrix(cells_of, columns, blocks, shape)
+
+    def hermite_integrals(self, cells: SolvedCells) -> FloatArray:
+        """Integrals (k, 15) of the potential, less its mean, against Hermite polynomials."""
+        polygons = cells.diagram.polygons(self._domain)
+        potential = cells.potential.recentred(self.moments(cells.diagram))
+        return self._kernel.hermite_integrals(  # type: ignore[no-any-return]
+            *polygons, *potential, driver.threads
+        )
 
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid."""

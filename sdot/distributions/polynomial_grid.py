@@ -14,6 +14,7 @@ from sdot.distributions.density import (
     Density,
     DensityKernel,
     Frame,
+    SolvedCells,
 )
 from sdot.distributions.grid_arguments import (
     check_box_shape,
@@ -23,7 +24,13 @@ from sdot.distributions.grid_arguments import (
     grid_lines_of,
     grid_shape,
 )
-from sdot.distributions.grid_kernel import GridDensityKernel, pixel_masses, potential_integrals
+from sdot.distributions.grid_derivative import GridDerivative
+from sdot.distributions.grid_kernel import (
+    GridDensityKernel,
+    cell_matrix,
+    pixel_masses,
+    potential_integrals,
+)
 from sdot.frameworks import common_framework, framework_of
 from sdot.power_diagram import DiagramArrays, box_corners
 from sdot.validation import FloatArray, check_mass, check_points, freeze
@@ -285,15 +292,39 @@ class PolynomialGrid(Density):
         """
         if self._options["mass"] is not None:
             potential = potential.recentred(moments)
-        x_lines, y_lines = (
-            (lines - frame.origin[k]) / frame.scale[k]
-            for k, lines in enumerate((self.x_lines, self.y_lines))
-        )
         integrals = potential_integrals(
-            diagram, potential, (x_lines, y_lines), self._options["is_uniform"], self.degree + 1
+            diagram,
+            potential,
+            self._lines_in(frame),
+            self._options["is_uniform"],
+            self.degree + 1,
         )
         integrals *= float(np.prod(frame.scale)) * self._scaled[1]
         return integrals.reshape(np.shape(self.values))
+
+    def _lines_in(self, frame: Frame) -> tuple[FloatArray, FloatArray]:
+        x, y = (
+            (lines - frame.origin[k]) / frame.scale[k]
+            for k, lines in enumerate((self.x_lines, self.y_lines))
+        )
+        return x, y
+
+    def derivative(self, cells: SolvedCells) -> GridDerivative:
+        """Return how integrals over the cells change with the values, on the whole grid."""
+        area = float(np.prod(cells.frame.scale))
+        matrix = cell_matrix(
+            cells, self._lines_in(cells.frame), self._options["is_uniform"], self.degree + 1
+        )
+        return GridDerivative(
+            matrix,
+            self.total_mass,
+            is_normalised=self._options["mass"] is not None,
+            coefficients=area * self.coefficients,
+            factor=area * self._scaled[1],
+            shape=np.shape(self.values),
+            has_domain=self._parameters["domain"] is not None,
+            gradient=lambda: self.pull_back(cells.diagram, cells.frame, cells.potential),
+        )
 
     def _pull_back_to_domain(
         self, frame: Frame, potential: CellPotential, moments: CellMoments

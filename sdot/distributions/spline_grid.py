@@ -14,8 +14,10 @@ from sdot.distributions.bernstein import (
     change_basis,
     monomial_to_bernstein,
 )
-from sdot.distributions.density import CellPotential, Density, DensityKernel, Frame
+from sdot.distributions.density import CellPotential, Density, DensityKernel, Frame, SolvedCells
+from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
 from sdot.distributions.grid_arguments import check_box_shape, describe_frame, grid_lines_of
+from sdot.distributions.grid_derivative import GridDerivative
 from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.distributions.polynomial_grid import PolynomialGrid
 from sdot.frameworks import common_framework, framework_of
@@ -188,13 +190,31 @@ class SplineGrid(Density):
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to the values, and the domain if it is an array."""
         by_coefficients, *by_domain = self.grid.pull_back(diagram, frame, potential)
+        return self.to_values(by_coefficients), *by_domain
+
+    def derivative(self, cells: SolvedCells) -> SplineDerivative:
+        """Return how integrals over the cells change with the values."""
+        return SplineDerivative(self, self.grid.derivative(cells))
+
+    def to_coefficients(self, values: FloatArray) -> FloatArray:
+        """How the coefficients change with the values, in the shape of the grid's values."""
+        kept, is_kept = self._kept
+        change = _spline(values, self.continuity)
+        if is_kept is not None:
+            terms = kept.shape[2]
+            back, forth = bernstein_to_monomial(terms), monomial_to_bernstein(terms)
+            change = change_basis(is_kept * change_basis(change, forth), back)
+        return change.reshape(*change.shape[:2], -1)
+
+    def to_values(self, by_coefficients: FloatArray) -> FloatArray:
+        """The transpose of `to_coefficients`."""
         kept, is_kept = self._kept
         gradient = by_coefficients.reshape(kept.shape)
         if is_kept is not None:
             terms = kept.shape[2]
             back, forth = bernstein_to_monomial(terms), monomial_to_bernstein(terms)
             gradient = change_basis(is_kept * change_basis(gradient, back.T), forth.T)
-        return _spline_transposed(gradient, self.continuity), *by_domain
+        return _spline_transposed(gradient, self.continuity)
 
     @cached_property
     def _kept(self) -> tuple[FloatArray, FloatArray | None]:
@@ -219,6 +239,35 @@ class SplineGrid(Density):
                 'continuity, or pass negative="clip"'
             )
         return freeze(coefficients), None
+
+
+class SplineDerivative:
+    """That of the spline's polynomial grid, through the linear map from values to coefficients."""
+
+    def __init__(self, spline: SplineGrid, grid: GridDerivative) -> None:
+        self._spline, self._grid = spline, grid
+
+    def push_forward(self, tangents: Tangents) -> AffineFunction:
+        """Integrals of d rho over the cells."""
+        return self._grid.push_forward(self._of_grid(tangents))
+
+    def pull_back(self, function: AffineFunction) -> Gradients:
+        """Integrals of a function on the cells against d rho."""
+        return self._of_spline(self._grid.pull_back(function))
+
+    def curvature(self, tangents: Tangents) -> Gradients:
+        """The derivative of the first derivatives at fixed cells."""
+        return self._of_spline(self._grid.curvature(self._of_grid(tangents)))
+
+    def _of_grid(self, tangents: Tangents) -> Tangents:
+        values, *rest = tangents
+        return [None if values is None else self._spline.to_coefficients(values), *rest]
+
+    def _of_spline(self, gradients: Gradients) -> Gradients:
+        by_coefficients, *rest = gradients
+        if by_coefficients is None:
+            return gradients
+        return self._spline.to_values(by_coefficients), *rest
 
 
 def _pixels(values: Any) -> tuple[int, int]:

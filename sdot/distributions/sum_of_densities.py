@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,13 @@ from sdot.distributions.density import (
     CellMoments,
     CellPotential,
     Density,
+    DensityDerivative,
     DensityKernel,
+    EdgeMoments,
     Frame,
+    SolvedCells,
 )
+from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
 from sdot.frameworks import common_framework
 from sdot.power_diagram import DiagramArrays
 from sdot.validation import FloatArray, freeze
@@ -161,6 +165,54 @@ class SumOfDensities(Density):
             for derivative in part.pull_back(diagram, frame, potential)
         )
 
+    def derivative(self, cells: SolvedCells) -> SumDerivative:
+        """Return how integrals over the cells change with the parts' arrays."""
+        return SumDerivative(
+            [
+                (factor, len(part.arrays), part.derivative(cells))
+                for factor, part in zip(self.factors, self.densities, strict=True)
+            ]
+        )
+
+
+class SumDerivative:
+    """Of a sum: that of the parts, with the number of arrays of each (see `DensityDerivative`)."""
+
+    def __init__(self, parts: Sequence[tuple[float, int, DensityDerivative]]) -> None:
+        self._parts = parts
+
+    def push_forward(self, tangents: Tangents) -> AffineFunction:
+        """Integrals of d rho over the cells."""
+        first, *rest = (
+            derivative.push_forward(own).scaled(factor)
+            for factor, derivative, own in self._with_own(tangents)
+        )
+        for part in rest:
+            first = first.plus(part)
+        return first
+
+    def pull_back(self, function: AffineFunction) -> Gradients:
+        """Integrals of a function on the cells against d rho."""
+        return tuple(
+            None if gradient is None else factor * gradient
+            for factor, _, derivative in self._parts
+            for gradient in derivative.pull_back(function)
+        )
+
+    def curvature(self, tangents: Tangents) -> Gradients:
+        """The derivative of the first derivatives at fixed cells."""
+        return tuple(
+            None if gradient is None else factor * gradient
+            for factor, derivative, own in self._with_own(tangents)
+            for gradient in derivative.curvature(own)
+        )
+
+    def _with_own(self, tangents: Tangents) -> Iterator[tuple[float, DensityDerivative, Tangents]]:
+        start = 0
+        for factor, count, derivative in self._parts:
+            yield factor, derivative, tangents[start : start + count]
+            start += count
+
 
 class SumKernel:
     """``sum_k share_k * kernel_k`` for shares that sum to 1 (see `DensityKernel`)."""
@@ -185,6 +237,16 @@ class SumKernel:
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
         return _merged([(share, kernel.moments(diagram)) for share, kernel in self._parts])
+
+    def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
+        """Weight, centroid and variance of every edge."""
+        share, kernel = self._parts[0]
+        total = kernel.edge_moments(diagram)
+        total = total._replace(weights=share * total.weights)
+        for share, kernel in self._parts[1:]:
+            part = kernel.edge_moments(diagram)
+            total = _merged_edges(total, part._replace(weights=share * part.weights))
+        return total
 
     def smoothed(self, deviation: float) -> SumKernel | None:
         """The convolution with a Gaussian if all parts have one."""
@@ -225,6 +287,17 @@ def _check_factor(factor: Any) -> float:
 def _box_around(boxes: Sequence[FloatArray]) -> FloatArray:
     stacked = np.array(boxes)
     return np.array([stacked[:, 0].min(axis=0), stacked[:, 1].max(axis=0)])
+
+
+def _merged_edges(first: EdgeMoments, second: EdgeMoments) -> EdgeMoments:
+    """Of the sum of two densities; all on one line, so the gap of centroids is along it."""
+    weights = first.weights + second.weights
+    with np.errstate(invalid="ignore"):
+        share = np.where(weights > 0, second.weights / weights, 0.0)
+    gaps = second.centroids - first.centroids
+    spreads = first.spreads + share * (second.spreads - first.spreads)
+    spreads += share * (1 - share) * (gaps**2).sum(axis=1)
+    return EdgeMoments(weights, first.centroids + share[:, None] * gaps, spreads)
 
 
 def _merged(parts: Sequence[tuple[float, CellMoments]]) -> CellMoments:

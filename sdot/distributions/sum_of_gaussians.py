@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
-from sdot.distributions.density import CellPotential, Density, Frame
+from sdot.distributions.density import CellPotential, Density, Frame, SolvedCells
+from sdot.distributions.mixture_derivative import MixtureDerivative, MixtureParameters
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
 from sdot.frameworks import common_framework
 from sdot.power_diagram import DiagramArrays, box_corners, check_convex_domain
@@ -274,6 +275,23 @@ class SumOfGaussians(Density):
             weights = check_real_array(self.weights, "weights")
             found.append(masses * total / (weights.sum() * self._share_inside))
         return tuple(found)
+
+    def derivative(self, cells: SolvedCells) -> MixtureDerivative:
+        """Return how integrals over the cells change with means, covariances and weights."""
+        kernel = self.kernel(cells.frame)
+        per_weight = None
+        if self.weights is not None:
+            total_weight = float(check_real_array(self.weights, "weights").sum())
+            per_weight = self.total_mass / (total_weight * self._share_inside)
+        xx, yx, yy = self._factors.T
+        factors = np.array([[xx, np.zeros_like(xx)], [yx, yy]]).transpose(2, 0, 1)
+        return MixtureDerivative(
+            kernel.cell_matrix(cells),
+            self.total_mass,
+            MixtureParameters(factors, self._masses, np.ndim(self.covs), per_weight),
+            lambda: self.pull_back(cells.diagram, cells.frame, cells.potential),
+            lambda: kernel.hermite_integrals(cells),
+        )
 
 
 def check_covariances(covs: FloatArray) -> None:

@@ -1,0 +1,254 @@
+"""The linear operator that all second derivatives share, at a solved plan.
+
+On the cell of site i the potential is ``phi = |x - y_i|**2 - w_i``. When sites and weights move, it
+changes there by the affine function
+
+    dphi_i(x) = -beta_i - 2 (x - b_i) . dy_i,        beta_i = dw_i + 2 (b_i - y_i) . dy_i,
+
+written about the barycentre b_i, so that sites far from their cells lose no digits. The edge of
+cells i and j moves where the changes differ, towards the cell whose potential grows more, so for
+every function h
+
+    d (integral over C_i of h rho)
+        = sum_j a_ij E_ij[h (dphi_j - dphi_i)] + integral over C_i of h drho
+
+with ``a_ij`` the Newton matrix's edge weight and ``E_ij`` the density's mean over the edge. On an
+edge everything is affine along the line, so three numbers per edge say all: its weight, its
+centroid, and its variance. With h = 1 this is the equation for beta,
+
+    L beta = dm - delta - P dy,        delta_i = integral over C_i of drho,
+
+L the Newton matrix, one solve per direction; h = x - b_i gives how first moments change. What P
+does to sites is, transposed, twice what beta does to the first moments. (Mathematics page.)
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+
+import numpy as np
+
+from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
+from sdot.distributions.density import Density, DensityDerivative, SolvedCells
+from sdot.distributions.sum_of_diracs import SumOfDiracs
+from sdot.driver import driver
+from sdot.errors import NotDifferentiableError
+from sdot.solver.solution import Solution
+from sdot.validation import FloatArray
+
+__all__ = ["Linearisation"]
+
+# The residual of a linear solve, and of what is solved once more for it. Below this share of the
+# right side's terms it is rounding.
+_ACCURACY = 1e-13
+_SOLVES = 3
+_MAX_ITERATIONS = 300
+_UNBALANCED = 1e-7
+
+
+class Linearisation:
+    """What changes of sites, masses and density do to the cells of a solved plan.
+
+    Everything is per *site of the problem*: coincident Diracs are one of them. Made once for a
+    solution, it serves any number of directions, each of which costs one linear solve. It may be
+    shared by threads.
+
+    Parameters
+    ----------
+    diracs, density : SumOfDiracs and Density
+        As they were solved, with concrete arrays.
+    solution : Solution
+
+    Raises
+    ------
+    NotDifferentiableError
+        If a cell is empty.
+    """
+
+    def __init__(self, diracs: SumOfDiracs, density: Density, solution: Solution) -> None:
+        self.diracs, self.density, self.solution = diracs, density, solution
+        normalisation = solution.normalisation
+        self.frame = normalisation.frame
+        self.site_of = normalisation.site_of
+        self.total_mass = float(solution.masses.sum())
+        self._kernel = density.kernel(self.frame)
+        moments = self._kernel.moments(solution.diagram)
+        _check_cells(moments.masses[self.site_of])
+        self._centres = moments.centroids  # in the frame
+        self.count = len(moments.masses)
+        self.cell_masses = self.total_mass * moments.masses
+        self.masses = np.bincount(self.site_of, solution.masses, self.count)
+        self.gaps = solution.positions - solution.barycenters  # (n, 2), y - b
+        self._lock = threading.Lock()
+        self._find_edges()
+
+    def _find_edges(self) -> None:
+        """The edges with mass: their sites, weights, and where they are from the barycentres."""
+        diagram, frame = self.solution.diagram, self.frame
+        found = self._kernel.edge_moments(diagram)
+        kept = found.weights != 0
+        sites = diagram.edge_sites[kept]
+        if np.isnan(found.weights[kept]).any():
+            raise NotDifferentiableError(_ON_A_JUMP)
+        factor = self.total_mass * self.solution.normalisation.site_scale
+        self._weights = factor * found.weights[kept]
+        self._sites = np.ascontiguousarray(sites)
+        self._left, self._right = (
+            frame.scale * (found.centroids[kept] - self._centres[sites[:, k]]) for k in range(2)
+        )
+        normals = diagram.positions[sites[:, 1]] - diagram.positions[sites[:, 0]]
+        along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
+        lengths = np.sqrt(found.spreads[kept] / (along**2).sum(axis=1))
+        self._along = frame.scale * along * lengths[:, None]
+
+    @cached_property
+    def _laplacian(self) -> GraphLaplacian:
+        return GraphLaplacian(self.count, self._sites, self._weights, driver.threads)
+
+    @cached_property
+    def density_derivative(self) -> DensityDerivative:
+        """What changes of the density's arrays do to integrals over the cells."""
+        normalisation, solution = self.solution.normalisation, self.solution
+        potential = normalisation.cell_potential(solution.potentials)
+        cells = SolvedCells(solution.diagram, self.frame, potential, self._centres)
+        return self.density.derivative(cells)
+
+    def solve(self, right_side: FloatArray, terms: FloatArray) -> FloatArray:
+        """Return x of mean zero with ``L x = right_side``, of sum zero, in close to full precision.
+
+        ``terms``: the sizes of what was added up to the right side. What does not exceed their
+        rounding counts as zero.
+        """
+        size = _norm(terms)
+        if not np.isfinite(size):
+            return np.full(self.count, np.nan)
+        solution = np.zeros(self.count)
+        residual = right_side - right_side.mean()
+        for _ in range(_SOLVES):
+            if not _norm(residual) > _ACCURACY * size:
+                break
+            with self._lock:
+                step, _, _ = self._laplacian.solve(residual, _ACCURACY, _MAX_ITERATIONS)
+            solution += step
+            following = right_side - self._differences(solution)
+            following -= following.mean()
+            if not _norm(following) < 0.5 * _norm(residual):
+                break
+            residual = following
+        if _norm(residual) > _UNBALANCED * size:
+            raise NotDifferentiableError(
+                "the plan is not differentiable in this direction: mass would have to move between "
+                "groups of cells that no edge with mass joins; add a floor to the density, for "
+                "instance 0.99 * density + 0.01 * Box(...)"
+            )
+        return solution
+
+    def _differences(self, values: FloatArray) -> FloatArray:
+        """``L values``."""
+        first, second = self._sites.T
+        return self._scatter(self._weights * (values[first] - values[second]))
+
+    def _scatter(self, flows: FloatArray) -> FloatArray:
+        """What flows (e,) into the left cells and out of the right ones give each cell."""
+        first, second = self._sites.T
+        gained = np.bincount(first, flows, self.count)
+        return np.asarray(gained - np.bincount(second, flows, self.count))
+
+    def _scatter_moments(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        """The same for vectors (e, 2), of which the right cells lose others than the left gain."""
+        first, second = self._sites.T
+        return np.stack(
+            [
+                np.bincount(first, left[:, k], self.count)
+                - np.bincount(second, right[:, k], self.count)
+                for k in range(2)
+            ],
+            axis=1,
+        )
+
+    def _tilts(self, moves: FloatArray) -> FloatArray:
+        """``-2 (x - b) . dy`` of the left cell minus that of the right, at the edges' centroids."""
+        first, second = self._sites.T
+        return np.asarray(
+            2
+            * ((self._left * moves[first]).sum(axis=1) - (self._right * moves[second]).sum(axis=1))
+        )
+
+    def masses_of_moves(self, moves: FloatArray) -> FloatArray:
+        """``P dy``: how masses change when sites move (n, 2) and beta does not."""
+        return self._scatter(self._weights * self._tilts(moves))
+
+    def size_of_moves(self, moves: FloatArray) -> FloatArray:
+        """The size (n,) of the terms that `masses_of_moves` adds up."""
+        first, second = self._sites.T
+        sizes = np.abs(self._left * moves[first]) + np.abs(self._right * moves[second])
+        flows = 2 * self._weights * sizes.sum(axis=1)
+        gained = np.bincount(first, flows, self.count)
+        return np.asarray(gained + np.bincount(second, flows, self.count))
+
+    def moments_of_moves(self, moves: FloatArray) -> FloatArray:
+        """How first moments about the barycentres change (n, 2) then; symmetric in the moves."""
+        first, second = self._sites.T
+        flows = (self._weights * self._tilts(moves))[:, None]
+        turned = 2 * self._weights * (self._along * (moves[first] - moves[second])).sum(axis=1)
+        shifts = self._along * turned[:, None]
+        return self._scatter_moments(self._left * flows + shifts, self._right * flows + shifts)
+
+    def moments_of_potentials(self, beta: FloatArray) -> FloatArray:
+        """``P^T beta / 2``: how first moments change (n, 2) with beta while sites stay."""
+        first, second = self._sites.T
+        flows = (self._weights * (beta[first] - beta[second]))[:, None]
+        return self._scatter_moments(self._left * flows, self._right * flows)
+
+    # Between the Diracs and the sites of the problem
+
+    def site_sums(self, values: FloatArray) -> FloatArray:
+        """Sums over the Diracs (n, ...) at each site."""
+        if values.ndim == 1:
+            return np.bincount(self.site_of, values, self.count).astype(np.float64)
+        return np.stack([self.site_sums(column) for column in values.T], axis=1)
+
+    def site_moves(self, tangent: FloatArray) -> FloatArray:
+        """Moves of the sites (count, 2) from those of the Diracs (n, 2).
+
+        Raises
+        ------
+        NotDifferentiableError
+            If coincident Diracs move apart: their common cell is then cut in a way that depends on
+            the direction.
+        """
+        moves = np.empty((self.count, 2))
+        moves[self.site_of] = tangent
+        apart = (moves[self.site_of] != tangent).any(axis=1)
+        if apart.any():
+            k = int(np.flatnonzero(apart)[0])
+            raise NotDifferentiableError(
+                f"positions: the plan is not differentiable where coincident sites move apart, as "
+                f"site {k} at {self.solution.positions[k].tolist()} and one at the same place do; "
+                "merge them into one site with the sum of their weights"
+            )
+        return moves
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """The share (n,) of each Dirac in the mass of its site."""
+        return np.asarray(self.solution.masses / self.masses[self.site_of])
+
+
+def _norm(values: FloatArray) -> float:
+    return float(np.sqrt(np.square(values).sum()))  # not by BLAS: its sums depend on its threads
+
+
+def _check_cells(masses: FloatArray) -> None:
+    empty = np.flatnonzero(~(masses > 0))
+    if empty.size:
+        raise NotDifferentiableError(
+            f"the plan is not differentiable: the cell of site {empty[0]} has no mass"
+        )
+
+
+_ON_A_JUMP = (
+    "the distance is not twice differentiable: an edge between two cells lies on a line where the "
+    "density jumps; move the sites a little, or use a continuous density"
+)
