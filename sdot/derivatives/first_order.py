@@ -51,8 +51,7 @@ def _of_density(density: Density, solution: Solution) -> tuple[FloatArray, ...]:
 
 def position_gradient(solution: Solution) -> FloatArray:
     """Return dW2^2/dy (n, 2)."""
-    gap = solution.positions - solution.barycenters
-    return np.asarray(2.0 * solution.masses[:, None] * gap)
+    return np.asarray(2.0 * solution.masses[:, None] * solution.gaps)
 
 
 def weight_gradient(solution: Solution, weights: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from sdot.distributions.density import (
     Density,
     EdgeMoments,
     Frame,
+    Rounding,
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
@@ -25,6 +26,12 @@ from sdot.power_diagram import DiagramArrays, box_corners
 from sdot.validation import FloatArray, check_points, freeze
 
 __all__ = ["Pieces", "PiecesDensityKernel", "PiecewiseAffineDensity"]
+
+# Roundings in the moments of a part of a piece: the corners that cutting gave, densities at them,
+# triangles of a fan, and the step to the centroid.
+_PART = 48.0
+# Parts that are merged before they are merged with the rest, as in piece_search.hpp.
+_BLOCK = 256
 
 
 class Pieces(NamedTuple):
@@ -160,6 +167,16 @@ class PiecesDensityKernel:
         )
         shape = (len(cells.centres), len(self.pieces.heights))
         return CellMatrix(cells_of, columns, blocks, shape)
+
+    @property
+    def rounding(self) -> Rounding:
+        """Roundings in the moments of a cell: parts are merged in blocks, and blocks in turn.
+
+        Of the roundings of a mean of k parts of like mass half remain.
+        """
+        count = len(self.pieces.heights)
+        merges = (min(count, _BLOCK) + count / _BLOCK) / 2
+        return Rounding(merges + _PART, np.zeros(2))
 
     def smoothed(self, deviation: float) -> None:
         """No convolution with a Gaussian is of this kind."""

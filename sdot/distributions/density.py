@@ -35,6 +35,7 @@ __all__ = [
     "DensityKernel",
     "EdgeMoments",
     "Frame",
+    "Rounding",
     "SolvedCells",
 ]
 
@@ -119,6 +120,21 @@ class DensityDerivative(Protocol):
         """The derivative of `Density.pull_back` at fixed cells and potential."""
 
 
+class Rounding(NamedTuple):
+    """How exact the moments of cells are, in units of the unit roundoff 2**-53.
+
+    Attributes
+    ----------
+    relative : greatest error of a cell's mass and second moments relative to themselves, and of its
+        centroid relative to coordinates in the cell.
+    second_moments : what the errors of the second moments xx and yy sum up to beyond that, over all
+        cells (2,).
+    """
+
+    relative: float
+    second_moments: FloatArray
+
+
 class DensityKernel(Protocol):
     """Integrals of a density scaled to mass one, in frame coordinates."""
 
@@ -134,6 +150,10 @@ class DensityKernel(Protocol):
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge, for second derivatives."""
+
+    @property
+    def rounding(self) -> Rounding:
+        """How exact the moments are, for the error bound."""
 
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses (count, count) of the boxes of a uniform grid over ``box``; approximate."""

@@ -18,6 +18,7 @@ from sdot.distributions.density import (
     DensityKernel,
     EdgeMoments,
     Frame,
+    Rounding,
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
@@ -247,6 +248,15 @@ class SumKernel:
             part = kernel.edge_moments(diagram)
             total = _merged_edges(total, part._replace(weights=share * part.weights))
         return total
+
+    @property
+    def rounding(self) -> Rounding:
+        """Roundings in the moments of a cell: those of a part, and one for every part merged."""
+        parts = [(share, kernel.rounding) for share, kernel in self._parts]
+        return Rounding(
+            max(part.relative for _, part in parts) + 4.0 * len(parts),
+            np.sum([share * part.second_moments for share, part in parts], axis=0),
+        )
 
     def smoothed(self, deviation: float) -> SumKernel | None:
         """The convolution with a Gaussian if all parts have one."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,20 @@ from sdot.distributions.density import (
     Density,
     DensityKernel,
     Frame,
+    Rounding,
 )
 from sdot.power_diagram import DiagramArrays, DiagramBuilder
 from sdot.solver.budget import Budget
 from sdot.validation import FloatArray
 
-__all__ = ["Evaluation", "Normalisation", "TransportProblem", "normalise", "sum_of_two"]
+__all__ = [
+    "CarriedCells",
+    "Evaluation",
+    "Normalisation",
+    "TransportProblem",
+    "normalise",
+    "sum_of_two",
+]
 
 # Sites this many times larger, smaller or further away than the density are moved to it.
 _WELL_SCALED = 4.0
@@ -139,6 +148,16 @@ def sum_of_two(first: FloatArray, second: FloatArray) -> tuple[FloatArray, Float
     return high, (first - (high - part)) + (second - part)
 
 
+class CarriedCells(NamedTuple):
+    """Cells in the caller's units."""
+
+    masses: FloatArray  # (n,), shares of the whole
+    centroids: FloatArray  # (n, 2)
+    offsets: FloatArray  # (n, 2): the sites from the frame's origin
+    gaps: FloatArray  # (n, 2): from centroids to sites, to more digits than their difference
+    spreads: FloatArray  # (n,): integrals of |x - centroid|**2
+
+
 @dataclass(frozen=True, eq=False)
 class Normalisation:
     """How a problem in well-scaled coordinates came from the caller's."""
@@ -154,14 +173,20 @@ class Normalisation:
     def potentials(self, weights: FloatArray) -> FloatArray:
         """The caller's weights (n,), up to a constant, from those of the normalised sites.
 
-        From ``x . y - psi`` with ``psi = (|y|**2 - w) / 2`` on both sides.
+        From ``x . y - psi`` with ``psi = (|y|**2 - w) / 2`` on both sides: with d = y - c,
+
+            W = w / t + |d|**2 - t |a d|**2 + 2 d . (c - o),
+
+        in which the constant ``|c - o|**2``, by far the greatest term where sites and density are
+        far from each other, does not occur.
         """
-        offset = self.positions - self.frame.origin
-        centred = (self.positions - self.site_centre) * self.frame.scale
-        t = self.site_scale
-        result: FloatArray = weights[self.site_of] / t + (
-            (offset - np.sqrt(t) * centred) * (offset + np.sqrt(t) * centred)
-        ).sum(axis=1)
+        a, t = self.frame.scale, self.site_scale
+        from_centre = self.positions - self.site_centre
+        stretched = from_centre * (1.0 - t * a * a)
+        apart = 2.0 * (self.site_centre - self.frame.origin)
+        result: FloatArray = weights[self.site_of] / t + (from_centre * (stretched + apart)).sum(
+            axis=1
+        )
         return result
 
     def normalised_weights(self, potentials: FloatArray) -> FloatArray:
@@ -183,15 +208,44 @@ class Normalisation:
             potentials[representative],
         )
 
-    def moments(self, moments: CellMoments) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Shares of cell masses (n,), centroids (n, 2), and spreads (n,) about the centroids."""
-        a = self.frame.scale
+    def cells(self, moments: CellMoments) -> CarriedCells:
+        """The cells of the caller's sites, from the moments of those of the normalised ones."""
+        a, offsets = self.frame.scale, self.positions - self.frame.origin
         masses = moments.masses[self.site_of] * self.share
-        centroids = self.frame.origin + a * moments.centroids[self.site_of]
+        from_origin = a * moments.centroids[self.site_of]
         spreads = (
             a[0] ** 2 * moments.second_moments[:, 0] + a[1] ** 2 * moments.second_moments[:, 2]
         )
-        return masses, centroids, spreads[self.site_of] * self.share
+        return CarriedCells(
+            masses,
+            self.frame.origin + from_origin,
+            offsets,
+            offsets - from_origin,
+            spreads[self.site_of] * self.share,
+        )
+
+    def potential_ranges(self, diagram: DiagramArrays) -> tuple[float, float]:
+        """How far potentials may still be from the best ones, and the size of what they are of.
+
+        The first is the greatest difference over x in `met_box` of ``|x - y_i|**2 - w_i`` for two
+        sites, at a corner of it. In the normalised coordinates u of x and z of the sites this is,
+        up to what all sites have in common, ``(|z|**2 - w - 2 u . z) / t``: no digits are lost,
+        wherever the sites are.
+        """
+        box, sites = self.frame.apply(self.met_box), diagram.positions
+        constants = (sites**2).sum(axis=1) - diagram.weights
+        greatest = max(
+            float(np.ptp(constants - 2.0 * (x * sites[:, 0] + y * sites[:, 1])))
+            for x in box[:, 0]
+            for y in box[:, 1]
+        )
+        furthest, reach = np.abs(sites).max(axis=0), np.abs(box).max(axis=0)
+        size = (furthest * (furthest + 2.0 * reach)).sum() + np.abs(diagram.weights).max()
+        return greatest / self.site_scale, float(size) / self.site_scale
+
+    def rounding(self, rounding: Rounding) -> Rounding:
+        """That of moments in the frame, in the caller's units."""
+        return rounding._replace(second_moments=rounding.second_moments * self.frame.scale**2)
 
 
 def normalise(

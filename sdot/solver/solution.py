@@ -43,6 +43,7 @@ class Solution:
     positions: FloatArray
     masses: FloatArray
     barycenters: FloatArray
+    gaps: FloatArray  # positions less barycenters, formed before these were rounded
     cell_masses: FloatArray
     potentials: FloatArray
     status: Status
@@ -82,28 +83,34 @@ def make_solution(
 ) -> Solution:
     """Carry the cells of a normalised problem back to the caller's units."""
     total = float(masses.sum())
-    positions = normalisation.positions
-    cell_masses, barycenters, spreads = normalisation.moments(
-        problem.kernel.moments(evaluation.diagram)
-    )
+    kernel = problem.kernel
+    cells = normalisation.cells(kernel.moments(evaluation.diagram))
     potentials = normalisation.potentials(evaluation.weights)
     potentials -= (potentials * masses).sum() / total
-    filled = cell_masses > 0
-    distances = ((positions - barycenters) ** 2).sum(axis=1)
-    primal = total * float(spreads.sum() + (cell_masses * distances)[filled].sum())
+    filled = cells.masses > 0
+    distances = (cells.gaps**2).sum(axis=1)
+    primal = total * float(cells.spreads.sum() + (cells.masses * distances)[filled].sum())
     # Concave in the weights and maximal at the solution: its error is of second order in the
     # mass residual, while the primal cost of a plan with slightly wrong masses is of first.
-    residual = masses - total * cell_masses
+    residual = masses - total * cells.masses
+    bound = error_bound(
+        cells,
+        potentials,
+        residual / total,
+        normalisation.potential_ranges(evaluation.diagram),
+        normalisation.rounding(kernel.rounding),
+    )
     return Solution(
         value=primal + float((residual * potentials).sum()),
         primal_value=primal,
-        positions=freeze(positions),
+        positions=freeze(normalisation.positions),
         masses=freeze(masses),
-        barycenters=freeze(barycenters),
-        cell_masses=freeze(total * cell_masses),
+        barycenters=freeze(cells.centroids),
+        gaps=freeze(cells.gaps),
+        cell_masses=freeze(total * cells.masses),
         potentials=freeze(potentials),
         status=status,
-        error_bound=error_bound(positions, potentials, residual, primal, normalisation.met_box),
+        error_bound=total * bound,
         diagram=evaluation.diagram,
         normalisation=normalisation,
     )
