@@ -71,7 +71,7 @@ public:
         const double enter = std::max(begin, std::min(end, enter_));
         const double leave = std::max(enter, std::min(end, leave_));
         double near = 0, far = 0;
-        visit(enter, leave, digits, [&](Point z, double weight) {
+        visit(enter, leave, Field::kSmooth, digits, [&](Point z, double weight) {
             const double r2 = dot(z, z), g = std::exp(-0.5 * r2);
             result.density += weight * g;
             near += weight * smooth_field(r2, g);
@@ -81,8 +81,8 @@ public:
             result.density += g;
             far += g / r2;
         };
-        visit(begin, enter, digits, outside);
-        visit(leave, end, digits, outside);
+        visit(begin, enter, Field::kFar, digits, outside);
+        visit(leave, end, Field::kFar, digits, outside);
         result.flux = moment_ * (near - far);
         return result;
     }
@@ -96,8 +96,9 @@ public:
 
 private:
     template <class Visit>
-    void visit(double begin, double end, double digits, const Visit& visit) const {
-        if (begin < end) visit_segment(rules_, at(begin), at(end), end - begin, visit, digits);
+    void visit(double begin, double end, Field field, double digits, const Visit& visit) const {
+        if (begin < end)
+            visit_segment(rules_, at(begin), at(end), end - begin, visit, field, digits);
     }
 
     Point at(double t) const { return a_ + t * d_; }

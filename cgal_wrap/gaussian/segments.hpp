@@ -46,16 +46,41 @@ inline double squared_roughness(Point a, Point b) {
     return std::max({dot(d, d), at_a * at_a, at_b * at_b});
 }
 
+// Of the segment from the mean, in whitened coordinates.
+inline double squared_distance(Point a, Point b) {
+    const Point d = b - a;
+    const double dd = dot(d, d);
+    const double t = dd > 0 ? std::max(0.0, std::min(1.0, -dot(a, d) / dd)) : 0.0;
+    const Point foot = a + t * d;
+    return dot(foot, foot);
+}
+
+// What is integrated: a function without singularities, or the far field with its pole at the mean,
+// that is at the distance of the segment times i in the complex plane. A rule of k nodes loses
+// (h + sqrt(h^2 + 1))^-2k, h that distance in halves of the segment, and so is exact to rounding up
+// to this share of the squared distance.
+enum class Field { kSmooth, kFar };
+constexpr double kLongestFar = 0.3;
+// Closer to the mean than this the far field is too rough.
+constexpr double kNear = 1.5;
+
+inline bool is_too_long(Point a, Point b, Field field) {
+    const Point d = b - a;
+    const double squared = dot(d, d);
+    return field == Field::kFar && squared > kLongestFar * kNear * kNear &&
+           squared > kLongestFar * squared_distance(a, b);
+}
+
 // Calls visit(z, weight) for the nodes of the segment from a to b; the weights sum to `share`. The
 // digits of a rule are in proportion to its nodes, and `digits` is the part of them that is needed.
 template <class Visit>
 void visit_segment(const GaussRules& rules, Point a, Point b, double share, const Visit& visit,
-                   double digits = 1) {
+                   Field field = Field::kSmooth, double digits = 1) {
     const double squared = squared_roughness(a, b);
-    if (squared > kRoughestPiece * kRoughestPiece) {
+    if (squared > kRoughestPiece * kRoughestPiece || is_too_long(a, b, field)) {
         const Point middle = 0.5 * (a + b);
-        visit_segment(rules, a, middle, 0.5 * share, visit, digits);
-        visit_segment(rules, middle, b, 0.5 * share, visit, digits);
+        visit_segment(rules, a, middle, 0.5 * share, visit, field, digits);
+        visit_segment(rules, middle, b, 0.5 * share, visit, field, digits);
         return;
     }
     const int nodes = nodes_needed(std::sqrt(squared));
@@ -83,18 +108,6 @@ inline bool cut_to_disc(Point a, Point d, double r2, double& begin, double& end)
 // What is below exp(-40) = 4e-18 of the greatest density is left out: r^2 counts up to so much more
 // than its least value.
 constexpr double kReach = 80;
-
-// Of the segment from the mean, in whitened coordinates.
-inline double squared_distance(Point a, Point b) {
-    const Point d = b - a;
-    const double dd = dot(d, d);
-    const double t = dd > 0 ? std::max(0.0, std::min(1.0, -dot(a, d) / dd)) : 0.0;
-    const Point foot = a + t * d;
-    return dot(foot, foot);
-}
-
-// Closer to the mean than this the far field is too rough.
-constexpr double kNear = 1.5;
 
 // (1 - g) / r2 for g = exp(-r2 / 2)
 inline double smooth_field(double r2, double g) {
@@ -186,7 +199,7 @@ private:
                       [&](Point z, double weight) {
                           const double r2 = dot(z, z);
                           sum += weight * std::exp(-0.5 * r2) / r2;
-                      });
+                      }, Field::kFar);
         return -moment * sum;
     }
 

@@ -25,6 +25,8 @@ _NARROW = 0.3
 # difference that they leave. And in second moments, per variance of the component: what the sides
 # of all such cells give sums up to a length, which times the density there is up to forty.
 _COMPONENT = 160.0
+# Mass of the whole mixture, if that in the domain is one, up to which it is taken for all inside.
+_MOSTLY_INSIDE = 2.0
 _VARIANCE = 320.0
 
 
@@ -102,10 +104,19 @@ class MixtureDensityKernel:
 
     @property
     def rounding(self) -> Rounding:
-        """Roundings in the moments of a cell, and in second moments in parts of the variances."""
+        """Roundings in the moments of a cell, and in second moments as parts of the variances."""
         xx, yx, yy = self._factors.T
-        variances = np.array([self._masses @ xx**2, self._masses @ (yx**2 + yy**2)])
-        return Rounding(_COMPONENT + len(self._masses) / 2, _VARIANCE * variances)
+        variances = np.array([xx**2, yx**2 + yy**2])
+        # Corners at the domain's border are rounded, and with them a side as it passes a component.
+        displaced = np.abs(self._domain).max() * np.sqrt(xx**2 + yx**2 + yy**2) / (xx * yy)
+        if self._masses.sum() < _MOSTLY_INSIDE:
+            displaced, variances = displaced @ self._masses, variances @ self._masses
+        else:  # the domain has a tail of the mixture: take the worst, and distances from the means
+            gaps = self._domain[:, None] - self._means
+            displaced, variances = displaced.max(), (gaps**2).max(axis=(0, 1))
+        return Rounding(
+            _COMPONENT + float(displaced) + len(xx) / 2, np.asarray(_VARIANCE * variances)
+        )
 
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid."""

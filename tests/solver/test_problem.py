@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from support.problems import lattice, random_image, random_sites
 
-from sdot import PolynomialGrid
+from sdot import Box, PolynomialGrid, PowerDiagram, SumOfDiracs, optimal_transport_plan
 from sdot.power_diagram import DiagramArrays
 from sdot.solver.problem import normalise
 
@@ -105,3 +107,45 @@ def test_sites_on_a_line_across_a_thin_domain_have_masses_to_rounding() -> None:
     masses = problem.kernel.moments(diagram).masses
     assert abs(masses.sum() - 1) <= 1e-15
     np.testing.assert_allclose(problem.integrate(diagram).masses, masses, rtol=0, atol=1e-15)
+
+
+def test_potentials_are_right_to_the_last_digits(family) -> None:  # type: ignore[no-untyped-def]
+    sites, _, _, problem, back = family
+    rng = np.random.default_rng(2)
+    weights = np.abs(problem.sites).max() ** 2 * rng.normal(size=len(problem.sites))
+    found = back.potentials(weights)
+    t, exact, terms = Fraction(back.site_scale), [], []
+    for site, weight in zip(sites, weights[back.site_of], strict=True):
+        parts = [Fraction(float(weight)) / t]
+        for k in range(2):
+            o, a, c, y = (
+                Fraction(float(v[k]))
+                for v in (back.frame.origin, back.frame.scale, back.site_centre, site)
+            )
+            d = y - c
+            parts += [d * d - t * (a * d) ** 2, 2 * d * (c - o)]
+        exact.append(sum(parts, Fraction(0)))
+        terms.append(max(map(abs, parts)))
+    errors = [abs(Fraction(float(a)) - b) for a, b in zip(found, exact, strict=True)]
+    assert max(errors) <= 8 * Fraction(2) ** -53 * max(terms)
+
+
+@pytest.mark.parametrize("extent", [1.0, 1e-3])
+def test_potentials_of_far_sites_give_the_masses_as_well_as_doubles_can(extent: float) -> None:
+    sites = 1e6 + extent * random_sites(50)
+    plan = optimal_transport_plan(SumOfDiracs(sites), Box(UNIT), tol=1e-10)
+    diagram = PowerDiagram(sites, plan.potentials, UNIT)
+    # A rounding of e moves the frontier of sites d apart by e / (2 d), along at most its length.
+    rounding = np.spacing(np.abs(plan.potentials).max())
+    gaps = np.linalg.norm(np.diff(sites[diagram.edges], axis=1)[:, 0], axis=1)
+    shift = np.bincount(diagram.edges.ravel(), np.repeat(rounding / (2 * gaps), 2), 50)
+    error = np.abs(diagram.areas - plan.cell_masses)
+    assert (error <= 1e-12 + 2 * shift).all()
+    assert error.max() < 1e-7
+
+
+def test_a_warm_start_far_away_takes_up_where_the_last_solve_ended() -> None:
+    sites, density = 1e6 + random_sites(50), Box(UNIT)
+    optimal_transport_plan(SumOfDiracs(sites), density, warm_start=True)
+    again = optimal_transport_plan(SumOfDiracs(sites), density, warm_start=True)
+    assert again.status.iterations <= 1
