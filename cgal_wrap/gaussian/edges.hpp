@@ -98,7 +98,7 @@ private:
     template <class Visit>
     void visit(double begin, double end, Field field, double digits, const Visit& visit) const {
         if (begin < end)
-            visit_segment(rules_, at(begin), at(end), end - begin, visit, field, digits);
+            visit_segment(rules_, at(begin), at(end), end - begin, visit, digits, field);
     }
 
     Point at(double t) const { return a_ + t * d_; }

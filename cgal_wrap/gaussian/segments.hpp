@@ -75,12 +75,12 @@ inline bool is_too_long(Point a, Point b, Field field) {
 // digits of a rule are in proportion to its nodes, and `digits` is the part of them that is needed.
 template <class Visit>
 void visit_segment(const GaussRules& rules, Point a, Point b, double share, const Visit& visit,
-                   Field field = Field::kSmooth, double digits = 1) {
+                   double digits = 1, Field field = Field::kSmooth) {
     const double squared = squared_roughness(a, b);
     if (squared > kRoughestPiece * kRoughestPiece || is_too_long(a, b, field)) {
         const Point middle = 0.5 * (a + b);
-        visit_segment(rules, a, middle, 0.5 * share, visit, field, digits);
-        visit_segment(rules, middle, b, 0.5 * share, visit, field, digits);
+        visit_segment(rules, a, middle, 0.5 * share, visit, digits, field);
+        visit_segment(rules, middle, b, 0.5 * share, visit, digits, field);
         return;
     }
     const int nodes = nodes_needed(std::sqrt(squared));
@@ -199,7 +199,7 @@ private:
                       [&](Point z, double weight) {
                           const double r2 = dot(z, z);
                           sum += weight * std::exp(-0.5 * r2) / r2;
-                      }, Field::kFar);
+                      }, 1, Field::kFar);
         return -moment * sum;
     }
 

@@ -7,7 +7,13 @@ import weakref
 import numpy as np
 
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
-from sdot.distributions.density import CellMoments, CellPotential, EdgeMoments, Rounding, SolvedCells
+from sdot.distributions.density import (
+    CellMoments,
+    CellPotential,
+    EdgeMoments,
+    Rounding,
+    SolvedCells,
+)
 from sdot.distributions.density_derivatives import CellMatrix
 from sdot.driver import driver
 from sdot.power_diagram import DiagramArrays

@@ -193,3 +193,20 @@ def test_the_same_bits_whatever_the_number_of_threads() -> None:
     for other in found[1:]:
         for one, two in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
+
+
+def test_the_cells_of_a_diagram_have_all_the_mass() -> None:
+    # Long sides close to the circle of 1.5 deviations at which one field takes over from another.
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        angle, ratio = rng.uniform(0, np.pi), rng.uniform(0.3, 1)
+        axes = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        covariance = axes @ np.diag([1.0, ratio**2]) @ axes.T
+        kernel = SumOfGaussians([[0.0, 0.0]], [covariance]).kernel(Frame(np.zeros(2), np.ones(2)))
+        sites, weights = rng.normal(size=(5, 2)), rng.uniform(0, 4, 5)
+        diagram = DiagramArrays.build(sites, weights)
+        masses = kernel.moments(diagram).masses
+        assert masses.sum() == pytest.approx(1, abs=2e-14)
+        np.testing.assert_allclose(
+            kernel.masses_and_edge_weights(diagram)[0], masses, rtol=0, atol=2e-14
+        )

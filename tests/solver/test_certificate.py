@@ -191,7 +191,7 @@ def test_holds_where_potentials_differ_by_what_is_met_in_the_tail() -> None:
     share = ndtr(-3.0)
     sites, masses = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([1 - share, share])
     density = SumOfGaussians([[0.0, 0.0]], [1.0])
-    problem, back = normalise(sites, masses, density)
+    _, back = normalise(sites, masses, density)
     light = int(back.site_of[1])
     # |x|^2 < |x - y|^2 - w where w < 1 - 2 x: with x = 8 hidden but for 1e-15 of the mass.
     for x in (8.0, 3.5, 0.0):
@@ -200,3 +200,18 @@ def test_holds_where_potentials_differ_by_what_is_met_in_the_tail() -> None:
         # The cost is 2 + share - 2 E[x; x > 3], with the density itself for that mean.
         exact = 2 + share - 2 * np.exp(-4.5) / np.sqrt(2 * np.pi)
         assert abs(solution.value - exact) <= solution.error_bound
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holds_for_small_gaps_between_large_coordinates(seed: int) -> None:
+    # Two specks of mass and a site in each: a rounding of a coordinate is not that of its gap.
+    rng = np.random.default_rng(seed)
+    knots = [0.0, 1e-6, 1.0, 1.0 + 1e-6], [0.5, 0.5 + 1e-6]
+    density = PolynomialGrid([[1.0], [0.0], [1.0]], knots=knots)
+    sites = np.array([[0.0, 0.5], [1.0, 0.5]]) + 1e-6 * rng.random((2, 2))
+    plan = optimal_transport_plan(SumOfDiracs(sites), density)
+    start = np.asarray(plan.potentials)
+    exact = exact_cost(sites, np.ones(2), density, start, 1e-3 * plan.error_bound)
+    value = Fraction(float(plan.distance))
+    assert max(exact.lower - value, value - exact.upper) <= Fraction(plan.error_bound)
+    assert plan.error_bound <= 1e-7 * plan.distance
