@@ -214,4 +214,3 @@ def test_holds_for_small_gaps_between_large_coordinates(seed: int) -> None:
     exact = exact_cost(sites, np.ones(2), density, start, 1e-3 * plan.error_bound)
     value = Fraction(float(plan.distance))
     assert max(exact.lower - value, value - exact.upper) <= Fraction(plan.error_bound)
-    assert plan.error_bound <= 1e-7 * plan.distance
