@@ -210,10 +210,10 @@ def _islands(rng: Generator) -> Shape:
 # ---- mixtures and sums ----
 
 
-def _mixture_parameters(rng: Generator) -> tuple[Array, Array, Array]:
+def _mixture_parameters(rng: Generator, margin: float) -> tuple[Array, Array, Array]:
     """Means, covariances and weights, of up to eight components of any shape and direction."""
     count = log_uniform(rng, 1, 8)
-    means = rng.uniform(-0.2, 1.2, (count, 2)) if rng.random() < 0.7 else rng.random((count, 2))
+    means = rng.uniform(-margin, 1 + margin, (count, 2))
     deviations = 10.0 ** rng.uniform(-2, 0, (count, 1)) * [1.0, 1.0]
     deviations[:, 1] *= 10.0 ** -rng.uniform(0, 1, count)
     angles = rng.uniform(0, np.pi, count)
@@ -224,15 +224,17 @@ def _mixture_parameters(rng: Generator) -> tuple[Array, Array, Array]:
 
 
 def _mixture(rng: Generator) -> Shape:
-    return _placed_mixture(_mixture_parameters(rng), None)
+    return _placed_mixture(_mixture_parameters(rng, 0.2), None)
 
 
 def _mixture_in_box(rng: Generator) -> Shape:
-    return _placed_mixture(_mixture_parameters(rng), np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]))
+    return _placed_mixture(
+        _mixture_parameters(rng, 0.05), np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
+    )
 
 
 def _mixture_in_polygon(rng: Generator) -> Shape:
-    return _placed_mixture(_mixture_parameters(rng), _convex_corners(rng))
+    return _placed_mixture(_mixture_parameters(rng, 0.0), _convex_corners(rng))
 
 
 def _placed_mixture(parameters: tuple[Array, Array, Array], domain: Array | None) -> Shape:

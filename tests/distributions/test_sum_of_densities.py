@@ -6,6 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.exact import (
+    add_moments,
+    affine_moments,
+    area,
+    box_polygon,
+    central_second_moments,
+    clip_to_polygon,
+    power_cell,
+    rational_polygon,
+)
 from support.faces import Face, jax_x64
 from support.gradients import check_in_jax, check_in_torch
 from support.problems import random_image, random_mesh, random_sites, star
@@ -20,6 +30,8 @@ from sdot import (
     distance,
     optimal_transport_plan,
 )
+from sdot.distributions.density import Frame
+from sdot.power_diagram import DiagramArrays
 
 TIGHT = 1e-12
 
@@ -228,3 +240,32 @@ def test_bad_sums_are_refused(make: Any, error: type[Exception], message: str) -
 def test_unequal_masses_name_both() -> None:
     with pytest.raises(ValueError, match="same total mass, not 1 and 2"):
         distance(SumOfDiracs([[0.5, 0.5]]), Box() + Box())
+
+
+def test_moments_of_cells_are_those_of_all_parts() -> None:
+    # Of cells that meet all three, some or none, in rational arithmetic.
+    tile = [(0.0, 0.0), (2.0, 0.5), (0.25, 1.0)]
+    parts = [Box(((0, 0), (1, 1))), Polygon(tile), Polygon([(0.5, 0.75), (1.5, 0.5), (2.0, 2.0)])]
+    factors = [0.5, 0.125, 0.375]
+    density = SumOfDensities(parts, factors)
+    sites = np.random.default_rng(5).uniform(0, 2, (9, 2))
+    weights = np.random.default_rng(6).uniform(0, 0.3, 9)
+    found = density.kernel(Frame(np.zeros(2), np.ones(2))).moments(
+        DiagramArrays.build(sites, weights)
+    )
+    corners = [part.domain for part in parts]
+    polygons = [rational_polygon(c) for c in corners]
+    frame = box_polygon(-1, -1, 3, 3)
+    for i in range(len(sites)):
+        cell = power_cell(sites, weights, i, frame)
+        exact = add_moments(
+            affine_moments(clip_to_polygon(cell, p), factor / float(area(p)), (0, 0), p[0])
+            for p, factor in zip(polygons, factors, strict=True)
+        )
+        assert found.masses[i] == pytest.approx(float(exact.mass), abs=1e-15)
+        if exact.mass > 0:
+            expected = [float(v) for v in central_second_moments(exact)]
+            np.testing.assert_allclose(found.second_moments[i], expected, rtol=0, atol=1e-15)
+            centroid = [float(exact.x / exact.mass), float(exact.y / exact.mass)]
+            np.testing.assert_allclose(found.centroids[i], centroid, rtol=1e-12)
+    assert np.count_nonzero(np.abs(found.second_moments[:, 1]) > 1e-4) > 3

@@ -7,9 +7,10 @@ import pytest
 from support.problems import gmm_image, random_image, random_sites, uniform
 
 from sdot import PolynomialGrid
+from sdot.solver import newton
 from sdot.solver.budget import Budget
 from sdot.solver.newton import NewtonProgress, damped_newton
-from sdot.solver.problem import normalise
+from sdot.solver.problem import Evaluation, TransportProblem, normalise
 from sdot.solver.solve import Options, solve
 from sdot.solver.starts.entropic import EntropicTransport
 from sdot.solver.starts.quick import has_sites_without_mass
@@ -40,6 +41,21 @@ def test_every_step_keeps_all_cells_and_shrinks_the_error() -> None:
         assert floor < step.smallest_mass <= 1 + step.mass_error
         assert 0 < step.step_length <= 1
         assert np.log2(step.step_length) % 1 == 0
+
+
+def test_no_accepted_step_takes_a_cell_below_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Unequal masses: that cells keep a tenth of what they had is not enough to stay above half of
+    # the least. The floor proper is lower, and reached by none of the problems that are known.
+    monkeypatch.setattr(newton, "_FLOOR", 0.5)
+    masses = 10.0 ** -(4 * np.random.default_rng(8).random(20))
+    problem, _ = normalise(random_sites(20, seed=8), masses, PolynomialGrid(gmm_image(32)))
+    start = problem.evaluate(np.zeros(20))
+    accepted: list[Evaluation] = []
+    monkeypatch.setattr(TransportProblem, "note", lambda _, evaluation: accepted.append(evaluation))
+    result = damped_newton(problem, start, 1e-8, 200)
+    assert result.iterations == len(accepted) - 1 > 5
+    floor = 0.5 * min(start.masses.min(), problem.masses.min())
+    assert min(evaluation.masses.min() for evaluation in accepted) > floor
 
 
 def test_the_last_steps_are_full_and_converge_fast() -> None:

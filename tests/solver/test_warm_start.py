@@ -37,6 +37,18 @@ def test_a_small_step_takes_fewer_diagrams() -> None:
     assert warm.status.diagrams < cold.status.diagrams
 
 
+def test_potentials_that_move_with_their_sites_save_steps() -> None:
+    sites = random_sites(50)
+    direction = np.random.default_rng(0).normal(size=sites.shape)
+    steps = 0
+    for size in (3e-3, 1e-3, 1e-4, 1e-6):
+        density = _density()
+        _solve(sites, density, True)
+        steps += _solve(sites + size * direction, density, True).status.iterations
+    # From the old potentials as they are it takes 14, from nothing 20.
+    assert steps <= 10
+
+
 @pytest.mark.parametrize("step", [0.0, 1e-6, 1e-3, 0.1, 10.0])
 def test_the_past_changes_nothing_but_rounding(step: float) -> None:
     density, sites = _density(), random_sites(100)
