@@ -4,6 +4,7 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from sdot.adapters import provide_adapters
 from sdot.distance import distance
 from sdot.distributions.box import Box
 from sdot.distributions.mesh import Mesh
@@ -21,6 +22,7 @@ from sdot.power_diagram import PowerDiagram
 if TYPE_CHECKING:
     from sdot import plot
 
+provide_adapters()
 logging.getLogger("sdot").addHandler(logging.NullHandler())  # silent unless the caller listens
 
 __version__: str

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from sdot.adapters.results import result_format
 from sdot.frameworks import needs_derivative
 from sdot.plan import check_converged, check_options, check_pair, solve_numpy
+from sdot.results import result_format
 from sdot.solution_map import SolutionMap
 
 __all__ = ["distance"]
@@ -84,6 +83,5 @@ def distance(
         return result.convert(solution.value)
 
     solution_map = SolutionMap(diracs, density, options, result, moving)
-    adapter = importlib.import_module(f"sdot.adapters.{result.framework}")
-    value: Any = adapter.differentiable_distance(solution_map, [leaves[k] for k in moving], result)
-    return value
+    arguments = [leaves[k] for k in moving]
+    return result.adapter.differentiable_distance(solution_map, arguments, result)

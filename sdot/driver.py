@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sdot.execution import Execution
+from sdot.frameworks import Framework
 
 __all__ = ["Driver", "driver"]
 
-_FRAMEWORKS = ("numpy", "jax", "torch")
+Choice = TypeVar("Choice", bound=str)
+
+_FRAMEWORKS: tuple[Framework, ...] = ("numpy", "jax", "torch")
 _DTYPES = ("FP32", "FP64")
 
 
@@ -34,13 +42,13 @@ class Driver:
 
     def __init__(self) -> None:
         framework, dtype = _environment("SDOT_FRAMEWORK"), _environment("SDOT_DTYPE")
-        self._framework = _one_of("SDOT_FRAMEWORK", framework or "numpy", _FRAMEWORKS)
+        self._framework: Framework = _one_of("SDOT_FRAMEWORK", framework or "numpy", _FRAMEWORKS)
         self._dtype = _one_of("SDOT_DTYPE", dtype or "FP64", _DTYPES)
         self._device = _device_name("SDOT_DEVICE", _environment("SDOT_DEVICE"))
         self._threads = _threads_from_environment("SDOT_THREADS")
 
     @property
-    def framework(self) -> str:
+    def framework(self) -> Framework:
         """Framework of results for arguments that have none."""
         return self._framework
 
@@ -56,6 +64,11 @@ class Driver:
     @dtype.setter
     def dtype(self, value: str) -> None:
         self._dtype = _one_of("driver.dtype", value, _DTYPES)
+
+    @property
+    def numpy_dtype(self) -> np.dtype[Any]:
+        """The same as NumPy's dtype."""
+        return np.dtype(np.float32 if self._dtype == "FP32" else np.float64)
 
     @property
     def device(self) -> str | None:
@@ -75,6 +88,11 @@ class Driver:
     def threads(self, value: int) -> None:
         self._threads = _thread_count("driver.threads", value)
 
+    @property
+    def execution(self) -> Execution:
+        """What a call that begins now hands down to all that it calls."""
+        return Execution(threads=self._threads)
+
 
 def _environment(name: str) -> str | None:
     """Return an environment variable; None if it is not set or empty."""
@@ -90,10 +108,11 @@ def _threads_from_environment(name: str) -> int:
     return _thread_count(name, int(value))
 
 
-def _one_of(name: str, value: str, choices: Iterable[str]) -> str:
-    if value not in choices:
-        raise ValueError(f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}")
-    return value
+def _one_of(name: str, value: str, choices: Iterable[Choice]) -> Choice:
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise ValueError(f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}")
 
 
 def _device_name(name: str, value: str | None) -> str | None:

@@ -7,6 +7,7 @@ look at ``sys.modules`` is enough and ``import sdot`` needs neither.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -16,13 +17,29 @@ Framework = Literal["numpy", "jax", "torch"]
 
 __all__ = [
     "Framework",
+    "attend_imports",
     "common_framework",
     "framework_of",
     "has_no_values",
     "is_jax_tracer",
     "needs_derivative",
     "to_numpy",
+    "when_imported",
 ]
+
+_actions: dict[str, Callable[[], None]] = {}
+
+
+def when_imported(framework: Framework, action: Callable[[], None]) -> None:
+    """Have an action done whenever `attend_imports` finds that a framework has been imported."""
+    _actions[framework] = action
+
+
+def attend_imports() -> None:
+    """Do what waits for frameworks that have been imported; actions see to it that it is once."""
+    for framework, action in _actions.items():
+        if sys.modules.get(framework) is not None:
+            action()
 
 
 def framework_of(array: Any) -> Framework | None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from sdot.adapters.results import ResultFormat, result_format
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
+from sdot.driver import driver
 from sdot.errors import ConvergenceError
 from sdot.frameworks import needs_derivative
 from sdot.power_diagram import PowerDiagram
 from sdot.progress import ProgressLine
+from sdot.results import ResultFormat, result_format
 from sdot.solver.newton import NewtonProgress
 from sdot.solver.solution import Solution, Status
 from sdot.solver.solve import Options, solve
@@ -226,7 +227,8 @@ def solve_numpy(diracs: SumOfDiracs, density: Density, options: Options) -> Solu
     weights = diracs.numpy_weights
     masses: FloatArray = np.ones(len(positions)) if weights is None else weights
     masses = masses * (density.total_mass / masses.sum())
-    return solve(positions, masses, density, options, (density.memory, diracs.memory))
+    memories = (density.memory, diracs.memory)
+    return solve(positions, masses, density, options, memories, execution=driver.execution)
 
 
 def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from sdot.adapters.results import ResultFormat
 from sdot.content import array_digest, content_key
 from sdot.derivatives import gradients
 from sdot.distributions.density import Density
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.plan import check_converged, check_pair, solve_numpy
+from sdot.results import ResultFormat
 from sdot.solved_problems import SolvedProblems
 from sdot.solver.solution import Solution
 from sdot.solver.solve import Options

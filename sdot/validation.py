@@ -17,14 +17,18 @@ FloatArray = npt.NDArray[np.float64]
 
 __all__ = [
     "FloatArray",
+    "box_corners",
     "check_box",
+    "check_convex_domain",
     "check_finite",
     "check_iterations",
     "check_mass",
     "check_points",
+    "check_positions",
     "check_positive",
     "check_real_array",
     "check_tolerance",
+    "check_weights",
     "freeze",
 ]
 
@@ -115,7 +119,62 @@ def check_box(domain: Any, name: str = "domain") -> FloatArray:
     return box
 
 
+def check_positions(positions: Any, name: str = "positions") -> FloatArray:
+    """Return sites as a float64 copy of shape (n, 2), n >= 1."""
+    result = check_real_array(positions, name)
+    if result.ndim != 2 or result.shape[1] != 2 or len(result) == 0:
+        raise ValueError(
+            f"{name}: expected an array of shape (n, 2) with n >= 1, not {result.shape}"
+        )
+    return result
+
+
+def check_weights(weights: Any, count: int, name: str = "weights") -> FloatArray:
+    """Return one float64 number per site, zeros for None."""
+    if weights is None:
+        return np.zeros(count)
+    result = check_real_array(weights, name)
+    if result.shape != (count,):
+        raise ValueError(
+            f"{name}: expected one number per site, shape ({count},), not {result.shape}"
+        )
+    return result
+
+
+def check_convex_domain(domain: Any) -> FloatArray:
+    """Return the corners (k, 2) of a box or of a convex, counter-clockwise polygon."""
+    corners = check_real_array(domain, "domain")
+    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 2:
+        raise ValueError(
+            "domain: expected ((x_min, y_min), (x_max, y_max)) or the corners (k, 2) of a convex "
+            f"polygon, not an array of shape {corners.shape}"
+        )
+    if len(corners) == 2:
+        corners = box_corners(check_box(corners))
+    sides = np.roll(corners, -1, axis=0) - corners
+    turns = _turns(sides)
+    total_turn = np.arctan2(turns, (sides * np.roll(sides, -1, axis=0)).sum(axis=1)).sum()
+    if not ((turns >= 0).all() and (turns > 0).any() and abs(total_turn - 2 * np.pi) < 1e-6):
+        raise ValueError(
+            "domain: expected a convex polygon with positive area and corners in counter-clockwise "
+            "order; reorder the corners or take their convex hull"
+        )
+    return corners
+
+
+def box_corners(box: FloatArray) -> FloatArray:
+    """Return the corners (4, 2) of ``[[x_min, y_min], [x_max, y_max]]``, counter-clockwise."""
+    (x0, y0), (x1, y1) = box
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
 def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Make an array read-only and return it."""
     array.setflags(write=False)
     return array
+
+
+def _turns(sides: FloatArray) -> FloatArray:
+    following = np.roll(sides, -1, axis=0)
+    turns: FloatArray = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    return turns

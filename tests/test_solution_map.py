@@ -1,4 +1,4 @@
-"""The map that the frameworks' adapters call: equal by content, and solved once for all it is asked."""
+"""The map that adapters call: equal by content, and solved once for all that it is asked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from support.problems import random_image, random_sites
 
 from sdot import PolynomialGrid, SplineGrid, SumOfDiracs, distance
 from sdot import solution_map as module
-from sdot.adapters.results import result_format
 from sdot.plan import check_options
+from sdot.results import result_format
 from sdot.solution_map import SolutionMap
 from sdot.solved_problems import SolvedProblems
 

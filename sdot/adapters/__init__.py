@@ -1,1 +1,26 @@
-"""Thin wiring between the NumPy core and the frameworks; imported only when needed."""
+"""Thin wiring between the NumPy core and the frameworks, each imported when it is first needed."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import Any
+
+from sdot.distributions.distribution import Distribution
+from sdot.frameworks import Framework, when_imported
+from sdot.results import provide_adapter
+
+__all__ = ["provide_adapters"]
+
+_FRAMEWORKS: tuple[Framework, ...] = ("numpy", "jax", "torch")
+
+
+def provide_adapters() -> None:
+    """Make the adapters known to the functions that need them."""
+    for framework in _FRAMEWORKS:
+        provide_adapter(framework, partial(_module, framework))
+    when_imported("jax", lambda: _module("jax_pytrees").register(Distribution.kinds))
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"sdot.adapters.{name}")

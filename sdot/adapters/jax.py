@@ -12,14 +12,37 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sdot.adapters.failures import report_failure
 from sdot.adapters.jax_primitives import Type, host_call
-from sdot.adapters.results import ResultFormat
+from sdot.driver import driver
+from sdot.results import ResultFormat
 from sdot.solution_map import SolutionMap, refuse_second_order
 from sdot.validation import FloatArray
 
-__all__ = ["differentiable_distance"]
+__all__ = ["default_format", "differentiable_distance", "format_of", "from_numpy"]
+
+
+def format_of(arrays: Sequence[Any]) -> tuple[Any, Any]:
+    """Return dtype and device of results for JAX arrays; the device is left to JAX."""
+    floating = [array for array in arrays if jnp.issubdtype(array.dtype, jnp.floating)]
+    dtype = jnp.result_type(*floating) if floating else driver.numpy_dtype
+    return jax.dtypes.canonicalize_dtype(dtype), None
+
+
+def default_format(dtype: np.dtype[Any], device: str | None) -> tuple[Any, Any]:
+    """Return dtype and device of results for arguments without a framework."""
+    place = None
+    if device is not None:
+        platform, _, number = device.partition(":")
+        place = jax.devices(platform)[int(number or 0)]
+    return jax.dtypes.canonicalize_dtype(dtype), place
+
+
+def from_numpy(array: Any, dtype: Any, device: Any) -> jax.Array:
+    """Return a NumPy array or float as a JAX array."""
+    return jax.device_put(np.asarray(array, dtype=dtype), device)  # type: ignore[no-any-return]
 
 
 def differentiable_distance(

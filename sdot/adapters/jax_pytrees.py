@@ -15,7 +15,7 @@ from jax.tree_util import GetAttrKey, register_pytree_with_keys
 
 from sdot.content import content_key
 from sdot.distributions.distribution import Distribution, array_or_none
-from sdot.solver.warm_start import Memory
+from sdot.distributions.memory import Memory
 
 __all__ = ["register"]
 

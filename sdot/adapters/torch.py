@@ -9,14 +9,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
-from sdot.adapters.results import ResultFormat
+from sdot.driver import driver
 from sdot.frameworks import to_numpy
+from sdot.results import ResultFormat
 from sdot.solution_map import SolutionMap, refuse_second_order
 from sdot.validation import FloatArray
 
-__all__ = ["differentiable_distance"]
+__all__ = ["default_format", "differentiable_distance", "format_of", "from_numpy"]
+
+
+def format_of(arrays: Sequence[torch.Tensor]) -> tuple[Any, Any]:
+    """Return dtype and device of results for tensors."""
+    floating = [tensor.dtype for tensor in arrays if tensor.is_floating_point()]
+    dtype = floating[0] if floating else _torch_dtype(driver.numpy_dtype)
+    for other in floating[1:]:
+        dtype = torch.promote_types(dtype, other)
+    return dtype, arrays[0].device
+
+
+def default_format(dtype: np.dtype[Any], device: str | None) -> tuple[Any, Any]:
+    """Return dtype and device of results for arguments without a framework."""
+    return _torch_dtype(dtype), device
+
+
+def from_numpy(array: Any, dtype: Any, device: Any) -> torch.Tensor:
+    """Return a NumPy array or float as a tensor."""
+    return torch.tensor(np.asarray(array), dtype=dtype, device=device)
+
+
+def _torch_dtype(dtype: np.dtype[Any]) -> torch.dtype:
+    return torch.float32 if dtype == np.float32 else torch.float64
 
 
 def differentiable_distance(

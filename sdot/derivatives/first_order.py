@@ -46,7 +46,7 @@ def _of_diracs(diracs: SumOfDiracs, solution: Solution) -> Iterator[FloatArray]:
 def _of_density(density: Density, solution: Solution) -> tuple[FloatArray, ...]:
     normalisation = solution.normalisation
     potential = normalisation.cell_potential(solution.potentials)
-    return density.pull_back(solution.diagram, normalisation.frame, potential)
+    return density.pull_back(solution.diagram, normalisation.frame, potential, solution.execution)
 
 
 def position_gradient(solution: Solution) -> FloatArray:

@@ -32,7 +32,6 @@ import numpy as np
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
 from sdot.distributions.density import Density, DensityDerivative, SolvedCells
 from sdot.distributions.sum_of_diracs import SumOfDiracs
-from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
 from sdot.solver.solution import Solution
 from sdot.validation import FloatArray
@@ -72,7 +71,7 @@ class Linearisation:
         self.frame = normalisation.frame
         self.site_of = normalisation.site_of
         self.total_mass = float(solution.masses.sum())
-        self._kernel = density.kernel(self.frame)
+        self._kernel = density.kernel(self.frame, solution.execution)
         moments = self._kernel.moments(solution.diagram)
         _check_cells(moments.masses[self.site_of])
         self._centres = moments.centroids  # in the frame
@@ -104,14 +103,18 @@ class Linearisation:
 
     @cached_property
     def _laplacian(self) -> GraphLaplacian:
-        return GraphLaplacian(self.count, self._sites, self._weights, driver.threads)
+        return GraphLaplacian(
+            self.count, self._sites, self._weights, self.solution.execution.threads
+        )
 
     @cached_property
     def density_derivative(self) -> DensityDerivative:
         """What changes of the density's arrays do to integrals over the cells."""
         normalisation, solution = self.solution.normalisation, self.solution
         potential = normalisation.cell_potential(solution.potentials)
-        cells = SolvedCells(solution.diagram, self.frame, potential, self._centres)
+        cells = SolvedCells(
+            solution.diagram, self.frame, potential, self._centres, solution.execution
+        )
         return self.density.derivative(cells)
 
     def solve(self, right_side: FloatArray, terms: FloatArray) -> FloatArray:

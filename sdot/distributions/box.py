@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellPotential, Density, Frame
 from sdot.distributions.grid_kernel import GridDensityKernel
-from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_box, check_mass, check_points, freeze
+from sdot.execution import SERIAL, Execution
+from sdot.validation import FloatArray, box_corners, check_box, check_mass, freeze
 
 __all__ = ["Box"]
 
@@ -77,21 +78,25 @@ class Box(Density):
         """Return the box."""
         return self.box
 
-    def evaluate(self, points: Any) -> FloatArray:
-        """Return the value of the density at points (..., 2), zero outside the box."""
-        points = check_points(points)
+    def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
+        """Return the density at points, zero outside the box."""
         inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
         return np.where(inside, self.total_mass / np.prod(self.box[1] - self.box[0]), 0.0)
 
-    def kernel(self, frame: Frame) -> GridDensityKernel:
+    def kernel_in(self, frame: Frame, execution: Execution) -> GridDensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         lines = frame.apply(self.box)
         height = 1.0 / np.prod(lines[1] - lines[0])
         x_lines, y_lines = lines.T.copy()
-        return GridDensityKernel(x_lines, y_lines, np.full((1, 1, 1, 1), height), True)
+        heights = np.full((1, 1, 1, 1), height)
+        return GridDensityKernel(x_lines, y_lines, heights, True, execution)
 
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return nothing: there is no array to differentiate with respect to."""
         return ()

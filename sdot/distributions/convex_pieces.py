@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sdot.cgal_wrap.pieces.piece_integrals import PiecesKernel
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import (
     CellMoments,
@@ -21,9 +22,8 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
-from sdot.driver import driver
-from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_points, freeze
+from sdot.execution import SERIAL, Execution
+from sdot.validation import FloatArray, box_corners, freeze
 
 __all__ = ["Pieces", "PiecesDensityKernel", "PiecewiseAffineDensity"]
 
@@ -104,36 +104,22 @@ class PiecewiseAffineDensity(Density):
     def _compiled(self) -> PiecesKernel:
         return _compiled(self._support)
 
-    def evaluate(self, points: Any) -> FloatArray:
-        """Return the value of the density at points.
-
-        Parameters
-        ----------
-        points : array_like, (..., 2)
-            On a border the piece to the right or above counts.
-
-        Returns
-        -------
-        numpy.ndarray, (...)
-            Zero outside the pieces. Where pieces overlap they add up.
-        """
-        points = check_points(points)
-        values: FloatArray = self._compiled.densities(points.reshape(-1, 2), driver.threads)
+    def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
+        """Return the density at points: on a border the piece to the right or above counts."""
+        values: FloatArray = self._compiled.densities(points.reshape(-1, 2), execution.threads)
         return values.reshape(points.shape[:-1])
 
-    def kernel(self, frame: Frame) -> PiecesDensityKernel:
+    def kernel_in(self, frame: Frame, execution: Execution) -> PiecesDensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
-        key = np.concatenate(frame).tobytes()
-        known: tuple[bytes, PiecesDensityKernel] | None = self.__dict__.get("_last_kernel")
-        if known is not None and known[0] == key:
-            return known[1]
         factor = float(np.prod(frame.scale)) / self.total_mass
-        kernel = PiecesDensityKernel(self._support.in_frame(frame, factor))
-        self.__dict__["_last_kernel"] = (key, kernel)
-        return kernel
+        return PiecesDensityKernel(self._support.in_frame(frame, factor), execution)
 
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return nothing: there is no array to differentiate with respect to."""
         return ()
@@ -142,28 +128,29 @@ class PiecewiseAffineDensity(Density):
 class PiecesDensityKernel:
     """Integrals of a density on convex pieces over power cells (see `DensityKernel`)."""
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: Pieces, execution: Execution = SERIAL) -> None:
         self.pieces = pieces
+        self._execution = execution
         self.box = pieces.box
         self._kernel = _compiled(pieces)
 
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
-        masses = self._kernel.masses(*self._cells(diagram), driver.threads)
-        return masses, self._kernel.edge_weights(diagram.edges, driver.threads)
+        masses = self._kernel.masses(*self._cells(diagram), self._execution.threads)
+        return masses, self._kernel.edge_weights(diagram.edges, self._execution.threads)
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
-        return CellMoments(*self._kernel.moments(*self._cells(diagram), driver.threads))
+        return CellMoments(*self._kernel.moments(*self._cells(diagram), self._execution.threads))
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""
-        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, driver.threads))
+        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, self._execution.threads))
 
     def cell_matrix(self, cells: SolvedCells) -> CellMatrix:
         """What 1 and x - first corner on every piece add to masses and first moments."""
         cells_of, columns, blocks = self._kernel.cell_blocks(
-            *self._cells(cells.diagram), cells.centres, driver.threads
+            *self._cells(cells.diagram), cells.centres, self._execution.threads
         )
         shape = (len(cells.centres), len(self.pieces.heights))
         return CellMatrix(cells_of, columns, blocks, shape)
@@ -189,7 +176,9 @@ class PiecesDensityKernel:
             corners[:, :, k, 0] = x[right : right + count, None]
             corners[:, :, k, 1] = y[upper : upper + count]
         offsets = 4 * np.arange(count**2 + 1, dtype=np.int64)
-        masses: FloatArray = self._kernel.masses(corners.reshape(-1, 2), offsets, driver.threads)
+        masses: FloatArray = self._kernel.masses(
+            corners.reshape(-1, 2), offsets, self._execution.threads
+        )
         return masses.reshape(count, count)
 
     def potential_integrals(self, diagram: DiagramArrays, potential: CellPotential) -> FloatArray:
@@ -199,11 +188,11 @@ class PiecesDensityKernel:
             potential.metric,
             np.ascontiguousarray(potential.sites),
             np.ascontiguousarray(potential.constants),
-            driver.threads,
+            self._execution.threads,
         )
 
     def _cells(self, diagram: DiagramArrays) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-        return diagram.polygons(box_corners(self.box))
+        return diagram.polygons(box_corners(self.box), self._execution)
 
 
 def _compiled(pieces: Pieces) -> PiecesKernel:

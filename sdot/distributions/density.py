@@ -6,13 +6,14 @@ To add a density, write one class with the methods of `Density` and one with tho
 
 from __future__ import annotations
 
-import importlib
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density_derivatives import (
     AffineFunction,
     Gradients,
@@ -20,9 +21,11 @@ from sdot.distributions.density_derivatives import (
     Tangents,
 )
 from sdot.distributions.distribution import Distribution
+from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
-from sdot.power_diagram import DiagramArrays
-from sdot.validation import FloatArray
+from sdot.execution import SERIAL, Execution
+from sdot.memo import Latest
+from sdot.validation import FloatArray, check_points
 
 if TYPE_CHECKING:
     from sdot.distributions.sum_of_densities import SumOfDensities
@@ -101,6 +104,7 @@ class SolvedCells(NamedTuple):
     frame: Frame
     potential: CellPotential
     centres: FloatArray  # (n, 2): a point in or near each cell, for functions that are affine on it
+    execution: Execution
 
 
 class DensityDerivative(Protocol):
@@ -172,14 +176,17 @@ class Density(Distribution):
     """
 
     __array_ufunc__ = None  # NumPy's numbers leave products to __rmul__
+    make_sum: ClassVar[Callable[[Sequence[tuple[Any, Density]]], SumOfDensities]]
 
     def __add__(self, other: Any) -> SumOfDensities:
         """Return the sum with another density."""
-        return _sum([(1, self), (1, other)]) if isinstance(other, Density) else NotImplemented
+        if not isinstance(other, Density):
+            return NotImplemented
+        return Density.make_sum([(1, self), (1, other)])
 
     def __mul__(self, factor: Any) -> SumOfDensities:
         """Return the density times a positive number."""
-        return _sum([(factor, self)])
+        return Density.make_sum([(factor, self)])
 
     __rmul__ = __mul__
 
@@ -213,17 +220,48 @@ class Density(Distribution):
         As small as is easily found.
         """
 
-    @abstractmethod
     def evaluate(self, points: Any) -> FloatArray:
-        """Return the density (...) at points (..., 2), zero outside the support."""
+        """Return the value of the density at points.
+
+        Parameters
+        ----------
+        points : array_like, (..., 2)
+            On the line between two pixels or triangles the one to the right or above counts.
+
+        Returns
+        -------
+        numpy.ndarray, (...)
+            Zero outside the support.
+        """
+        return self.values_at(check_points(points), driver.execution)
 
     @abstractmethod
-    def kernel(self, frame: Frame) -> DensityKernel:
-        """Return the density's integrals in the coordinates of a frame, scaled to mass one."""
+    def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
+        """Return the density (...) at checked points (..., 2), zero outside the support."""
+
+    def kernel(self, frame: Frame, execution: Execution = SERIAL) -> DensityKernel:
+        """Return the density's integrals in the coordinates of a frame, scaled to mass one.
+
+        Solves for the same density ask for the same frame, as the derivatives do after them.
+        """
+        key = (np.concatenate(frame).tobytes(), execution)
+        return self._latest_kernel.get(key, lambda: self.kernel_in(frame, execution))
+
+    @cached_property
+    def _latest_kernel(self) -> Latest[DensityKernel]:
+        return Latest()
+
+    @abstractmethod
+    def kernel_in(self, frame: Frame, execution: Execution) -> DensityKernel:
+        """Make what `kernel` returns."""
 
     @abstractmethod
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives of the integral of a potential against the density.
 
@@ -239,10 +277,3 @@ class Density(Distribution):
                 "available"
             )
         return NoDerivative(len(cells.centres))
-
-
-def _sum(terms: Sequence[tuple[Any, Density]]) -> SumOfDensities:
-    # A sum is itself a density, so its module is loaded when there is one to make.
-    sums = importlib.import_module("sdot.distributions.sum_of_densities")
-    result: SumOfDensities = sums.as_sum(terms)
-    return result

@@ -6,16 +6,14 @@ distribution keeps its arguments as they came and computes everything else from 
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from sdot.frameworks import has_no_values, needs_derivative, to_numpy
-from sdot.solver.warm_start import Memory
+from sdot.distributions.memory import Memory
+from sdot.frameworks import attend_imports, has_no_values, needs_derivative, to_numpy
 
 __all__ = ["Distribution"]
 
@@ -31,11 +29,11 @@ class Distribution:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         Distribution.kinds.append(cls)
-        _register_with_jax()
+        attend_imports()
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Make an instance; see the class."""
-        _register_with_jax()
+        attend_imports()
         return super().__new__(cls)
 
     @classmethod
@@ -66,7 +64,7 @@ class Distribution:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """The caller's arrays in order, those of nested distributions included."""
-        _register_with_jax()  # it may have been imported after this object was made
+        attend_imports()  # a framework may have been imported after this object was made
         return tuple(_leaves(self._parameters.values()))
 
     @property
@@ -108,9 +106,3 @@ def _refilled(value: Any, rest: Iterator[Any]) -> Any:
 def array_or_none(value: Any) -> Any:
     """Return an array of any framework as it is, and lists as NumPy arrays."""
     return value if value is None or hasattr(value, "shape") else np.asarray(value)
-
-
-def _register_with_jax() -> None:
-    """Tell JAX, if it has been imported, that distributions are containers of arrays."""
-    if sys.modules.get("jax") is not None:
-        importlib.import_module("sdot.adapters.jax_pytrees").register(Distribution.kinds)

@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 
 from sdot.cgal_wrap.grid import grid_integrals as compiled
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import (
     CellMoments,
     CellPotential,
@@ -15,9 +16,9 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
-from sdot.driver import driver
-from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, freeze
+from sdot.execution import SERIAL, Execution
+from sdot.memo import Latest
+from sdot.validation import FloatArray, box_corners, freeze
 
 __all__ = ["GridDensityKernel", "cell_matrix", "pixel_masses", "potential_integrals"]
 
@@ -30,13 +31,20 @@ class GridDensityKernel:
     """Integrals of a polynomial grid over power cells (see `DensityKernel`)."""
 
     def __init__(
-        self, x_lines: FloatArray, y_lines: FloatArray, coefficients: FloatArray, uniform: bool
+        self,
+        x_lines: FloatArray,
+        y_lines: FloatArray,
+        coefficients: FloatArray,
+        uniform: bool,
+        execution: Execution = SERIAL,
     ) -> None:
         self.x_lines, self.y_lines = x_lines, y_lines
         self.pixel_masses = pixel_masses(coefficients, x_lines, y_lines)
         self._kernel = compiled.GridKernel(x_lines, y_lines, coefficients, uniform, uniform)
         self._coefficients = coefficients
-        self._last_moments: tuple[weakref.ref[DiagramArrays], CellMoments] | None = None
+        self._execution = execution
+        # The derivatives ask for those of the solution's diagram once more.
+        self._moments: Latest[CellMoments] = Latest()
 
     @property
     def box(self) -> FloatArray:
@@ -47,25 +55,23 @@ class GridDensityKernel:
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
         return self._kernel.masses_and_edge_weights(  # type: ignore[no-any-return]
-            diagram.edges, diagram.is_hidden, driver.threads
+            diagram.edges, diagram.is_hidden, self._execution.threads
         )
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
-        # The derivatives ask for those of the solution's diagram once more.
-        last = self._last_moments
-        if last is not None and last[0]() is diagram:
-            return last[1]
-        points, offsets = diagram.polygons(box_corners(self.box))
-        moments = CellMoments(*self._kernel.cell_moments(points, offsets, driver.threads))
+        return self._moments.get(weakref.ref(diagram), lambda: self._moments_of(diagram))
+
+    def _moments_of(self, diagram: DiagramArrays) -> CellMoments:
+        polygons = diagram.polygons(box_corners(self.box), self._execution)
+        moments = CellMoments(*self._kernel.cell_moments(*polygons, self._execution.threads))
         for array in moments:
             freeze(array)
-        self._last_moments = weakref.ref(diagram), moments
         return moments
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""
-        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, driver.threads))
+        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, self._execution.threads))
 
     @property
     def rounding(self) -> Rounding:
@@ -100,13 +106,16 @@ def potential_integrals(
     lines: tuple[FloatArray, FloatArray],
     uniform: bool,
     terms: int,
+    *,
+    execution: Execution,
 ) -> FloatArray:
     """Integrals (nx, ny, terms, terms) of a potential against every monomial of every pixel.
 
     Lines and integrals are in the coordinates of the diagram.
     """
     x, y = lines
-    points, offsets = diagram.polygons(box_corners(np.array([[x[0], y[0]], [x[-1], y[-1]]])))
+    corners = box_corners(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
+    points, offsets = diagram.polygons(corners, execution)
     return compiled.pull_back(  # type: ignore[no-any-return]
         x,
         y,
@@ -117,7 +126,7 @@ def potential_integrals(
         potential.metric,
         np.ascontiguousarray(potential.sites),
         potential.constants,
-        driver.threads,
+        execution.threads,
     )
 
 
@@ -130,8 +139,9 @@ def cell_matrix(
     """
     x, y = lines
     corners = box_corners(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
+    polygons = cells.diagram.polygons(corners, cells.execution)
     cells_of, columns, blocks = compiled.cell_blocks(
-        x, y, uniform, terms, *cells.diagram.polygons(corners), cells.centres, driver.threads
+        x, y, uniform, terms, *polygons, cells.centres, cells.execution.threads
     )
     shape = (len(cells.centres), (len(x) - 1) * (len(y) - 1))
     return CellMatrix(cells_of, columns, blocks, shape)

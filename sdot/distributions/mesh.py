@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel, PiecewiseAffineDensity
 from sdot.distributions.density import CellPotential, Frame, SolvedCells
 from sdot.distributions.density_derivatives import Gradients, NormalisedDerivative, Tangents
+from sdot.execution import SERIAL, Execution
 from sdot.frameworks import to_numpy
-from sdot.power_diagram import DiagramArrays
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
 __all__ = ["Mesh"]
@@ -158,23 +159,27 @@ class Mesh(PiecewiseAffineDensity):
         return total
 
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to the values."""
         if self._options["mass"] is not None:
-            potential = potential.recentred(self.kernel(frame).moments(diagram))
-        integrals = self.whole_kernel(frame).potential_integrals(diagram, potential)
+            potential = potential.recentred(self.kernel(frame, execution).moments(diagram))
+        integrals = self.whole_kernel(frame, execution).potential_integrals(diagram, potential)
         return (self.from_affine(self.factor(frame) * integrals, frame),)
 
     def factor(self, frame: Frame) -> float:
         """What values are multiplied with to be the density in a frame."""
         return float(np.prod(frame.scale)) * self.total_mass / self._given_mass
 
-    def whole_kernel(self, frame: Frame) -> PiecesDensityKernel:
+    def whole_kernel(self, frame: Frame, execution: Execution) -> PiecesDensityKernel:
         """That of all triangles: those without mass have derivatives as well."""
-        kernel = self.kernel(frame)
+        kernel = cast(PiecesDensityKernel, self.kernel(frame, execution))
         if len(kernel.pieces.heights) < len(self.triangles):
-            return PiecesDensityKernel(self.pieces.in_frame(frame, 1.0))
+            return PiecesDensityKernel(self.pieces.in_frame(frame, 1.0), execution)
         return kernel
 
     def to_affine(self, values: FloatArray, frame: Frame) -> FloatArray:
@@ -205,7 +210,7 @@ class MeshDerivative(NormalisedDerivative):
     """Of a `Mesh`, whose density is its values times a factor."""
 
     def __init__(self, mesh: Mesh, cells: SolvedCells) -> None:
-        matrix = mesh.whole_kernel(cells.frame).cell_matrix(cells)
+        matrix = mesh.whole_kernel(cells.frame, cells.execution).cell_matrix(cells)
         is_normalised = mesh.options["mass"] is not None
         super().__init__(matrix, mesh.total_mass, is_normalised=is_normalised)
         self._mesh, self._cells, self._factor = mesh, cells, mesh.factor(cells.frame)
@@ -217,7 +222,8 @@ class MeshDerivative(NormalisedDerivative):
 
     def gradient(self) -> Gradients:
         """The first derivatives."""
-        return self._mesh.pull_back(self._cells.diagram, self._cells.frame, self._cells.potential)
+        cells = self._cells
+        return self._mesh.pull_back(cells.diagram, cells.frame, cells.potential, cells.execution)
 
     def raw(self, tangents: Tangents) -> FloatArray:
         """Changes of heights and slopes in the frame."""

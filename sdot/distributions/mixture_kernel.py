@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import (
     CellMoments,
     CellPotential,
@@ -15,8 +16,8 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
-from sdot.driver import driver
-from sdot.power_diagram import DiagramArrays
+from sdot.execution import SERIAL, Execution
+from sdot.memo import Latest
 from sdot.validation import FloatArray, freeze
 
 __all__ = ["UNDERFLOW", "MixtureDensityKernel", "cholesky_factors"]
@@ -48,10 +49,13 @@ class MixtureDensityKernel:
         *,
         is_cut: bool,
         box: FloatArray,
+        execution: Execution = SERIAL,
     ) -> None:
         self._kernel = MixtureKernel(masses, means, factors)
         self._masses, self._means, self._factors = masses, means, factors
-        self._last_moments: tuple[weakref.ref[DiagramArrays], CellMoments] | None = None
+        self._execution = execution
+        # The derivatives ask for those of the solution's diagram once more.
+        self._moments: Latest[CellMoments] = Latest()
         self._domain = np.ascontiguousarray(domain)
         self._is_cut = is_cut
         self._box = box
@@ -68,44 +72,45 @@ class MixtureDensityKernel:
             diagram.is_hidden,
             self._domain,
             not self._is_cut,
-            driver.threads,
+            self._execution.threads,
         )
         if masses is None:
-            polygons = diagram.polygons(self._domain)
-            masses = self._kernel.polygon_masses(*polygons, driver.threads)
+            polygons = diagram.polygons(self._domain, self._execution)
+            masses = self._kernel.polygon_masses(*polygons, self._execution.threads)
         return masses, edge_weights
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
-        last = self._last_moments  # the gradient asks again for those of the solution
-        if last is not None and last[0]() is diagram:
-            return last[1]
-        polygons = diagram.polygons(self._domain)
-        moments = CellMoments(*self._kernel.polygon_moments(*polygons, driver.threads))
+        return self._moments.get(weakref.ref(diagram), lambda: self._moments_of(diagram))
+
+    def _moments_of(self, diagram: DiagramArrays) -> CellMoments:
+        polygons = diagram.polygons(self._domain, self._execution)
+        moments = CellMoments(*self._kernel.polygon_moments(*polygons, self._execution.threads))
         for array in moments:
             freeze(array)
-        self._last_moments = weakref.ref(diagram), moments
         return moments
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""
-        return EdgeMoments(*self._kernel.edge_moments(diagram.edges, self._domain, driver.threads))
+        return EdgeMoments(
+            *self._kernel.edge_moments(diagram.edges, self._domain, self._execution.threads)
+        )
 
     def cell_matrix(self, cells: SolvedCells) -> CellMatrix:
         """What the whitened parameters of every component add to masses and first moments."""
-        polygons = cells.diagram.polygons(self._domain)
+        polygons = cells.diagram.polygons(self._domain, self._execution)
         cells_of, columns, blocks = self._kernel.cell_blocks(
-            *polygons, cells.centres, driver.threads
+            *polygons, cells.centres, self._execution.threads
         )
         shape = (len(cells.centres), len(self._masses))
         return CellMatrix(cells_of, columns, blocks, shape)
 
     def hermite_integrals(self, cells: SolvedCells) -> FloatArray:
         """Integrals (k, 15) of the potential, less its mean, against Hermite polynomials."""
-        polygons = cells.diagram.polygons(self._domain)
+        polygons = cells.diagram.polygons(self._domain, self._execution)
         potential = cells.potential.recentred(self.moments(cells.diagram))
         return self._kernel.hermite_integrals(  # type: ignore[no-any-return]
-            *polygons, *potential, driver.threads
+            *polygons, *potential, self._execution.threads
         )
 
     @property
@@ -133,7 +138,7 @@ class MixtureDensityKernel:
             [corners[:-1, :-1], corners[1:, :-1], corners[1:, 1:], corners[:-1, 1:]], axis=2
         )
         masses = self._kernel.polygon_masses(
-            polygons.reshape(-1, 2), 4 * np.arange(count**2 + 1), driver.threads
+            polygons.reshape(-1, 2), 4 * np.arange(count**2 + 1), self._execution.threads
         )
         return np.asarray(masses.reshape(count, count))
 
@@ -148,16 +153,22 @@ class MixtureDensityKernel:
         reach = UNDERFLOW * deviation
         corners = self._domain + reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
         return MixtureDensityKernel(
-            self._masses, self._means, factors, corners, is_cut=False, box=self._box
+            self._masses,
+            self._means,
+            factors,
+            corners,
+            is_cut=False,
+            box=self._box,
+            execution=self._execution,
         )
 
     def pull_back(
         self, diagram: DiagramArrays, potential: CellPotential, has_border: bool
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Derivatives with respect to masses, means, and xx, xy, yy of the covariances."""
-        polygons = diagram.polygons(self._domain)
+        polygons = diagram.polygons(self._domain, self._execution)
         return self._kernel.pull_back(  # type: ignore[no-any-return]
-            *polygons, *potential, has_border, driver.threads
+            *polygons, *potential, has_border, self._execution.threads
         )
 
 

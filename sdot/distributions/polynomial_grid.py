@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import (
     CellMoments,
     CellPotential,
@@ -31,9 +32,9 @@ from sdot.distributions.grid_kernel import (
     pixel_masses,
     potential_integrals,
 )
+from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
-from sdot.power_diagram import DiagramArrays, box_corners
-from sdot.validation import FloatArray, check_mass, check_points, freeze
+from sdot.validation import FloatArray, box_corners, check_mass, freeze
 
 __all__ = ["PolynomialGrid"]
 
@@ -81,6 +82,8 @@ class PolynomialGrid(Density):
     >>> from sdot import PolynomialGrid
     >>> PolynomialGrid([[[1.0]]])  # the uniform density on the unit square
     PolynomialGrid(1 x 1 pixels of degree 0 on [0, 1] x [0, 1], mass 1)
+    >>> PolynomialGrid([[1.0, 3.0]]).evaluate([[0.5, 0.9], [0.5, 1.1]])
+    array([1.5, 0. ])
     """
 
     def __init__(
@@ -223,26 +226,8 @@ class PolynomialGrid(Density):
             f"{describe_frame(self._options['grid_lines'], self._options['mass'])})"
         )
 
-    def evaluate(self, points: Any) -> FloatArray:
-        """Return the value of the density at points.
-
-        Parameters
-        ----------
-        points : array_like, (..., 2)
-            On a grid line the pixel to the right or above counts.
-
-        Returns
-        -------
-        numpy.ndarray, (...)
-            Zero outside the grid.
-
-        Examples
-        --------
-        >>> from sdot import PolynomialGrid
-        >>> PolynomialGrid([[1.0, 3.0]]).evaluate([[0.5, 0.9], [0.5, 1.1]])
-        array([1.5, 0. ])
-        """
-        points = check_points(points)
+    def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
+        """Return the density at points: on a grid line the pixel to the right or above counts."""
         x, s = _pixel_coordinates(self.x_lines, points[..., 0])
         y, t = _pixel_coordinates(self.y_lines, points[..., 1])
         powers = np.arange(self.degree + 1)
@@ -255,12 +240,8 @@ class PolynomialGrid(Density):
         inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
         return np.where(inside, heights, 0.0)
 
-    def kernel(self, frame: Frame) -> DensityKernel:
+    def kernel_in(self, frame: Frame, execution: Execution) -> DensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
-        key = np.concatenate(frame).tobytes()
-        known: tuple[bytes, GridDensityKernel] | None = self.__dict__.get("_last_kernel")
-        if known is not None and known[0] == key:
-            return known[1]
         lines, used = [], []
         for k, grid_lines in enumerate((self.x_lines, self.y_lines)):
             low, high = np.searchsorted(grid_lines, self._support_box[:, k])
@@ -269,22 +250,30 @@ class PolynomialGrid(Density):
         scale = float(np.prod(frame.scale)) / self.total_mass
         coefficients = self.coefficients[used[0], used[1]] * scale
         x_lines, y_lines = lines
-        kernel = GridDensityKernel(x_lines, y_lines, coefficients, self._options["is_uniform"])
-        self.__dict__["_last_kernel"] = (key, kernel)
-        return kernel
+        is_uniform = self._options["is_uniform"]
+        return GridDensityKernel(x_lines, y_lines, coefficients, is_uniform, execution)
 
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to the values, and the domain if it is an array."""
-        moments = self.kernel(frame).moments(diagram)
-        by_values = self._pull_back_to_values(diagram, frame, potential, moments)
+        moments = self.kernel(frame, execution).moments(diagram)
+        by_values = self._pull_back_to_values(diagram, frame, potential, moments, execution)
         if self._parameters["domain"] is None:
             return (by_values,)
         return by_values, self._pull_back_to_domain(frame, potential, moments)
 
     def _pull_back_to_values(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential, moments: CellMoments
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        moments: CellMoments,
+        execution: Execution,
     ) -> FloatArray:
         """Integrals of the potential against each pixel's monomials, on the whole grid.
 
@@ -298,6 +287,7 @@ class PolynomialGrid(Density):
             self._lines_in(frame),
             self._options["is_uniform"],
             self.degree + 1,
+            execution=execution,
         )
         integrals *= float(np.prod(frame.scale)) * self._scaled[1]
         return integrals.reshape(np.shape(self.values))
@@ -323,7 +313,9 @@ class PolynomialGrid(Density):
             factor=area * self._scaled[1],
             shape=np.shape(self.values),
             has_domain=self._parameters["domain"] is not None,
-            gradient=lambda: self.pull_back(cells.diagram, cells.frame, cells.potential),
+            gradient=lambda: self.pull_back(
+                cells.diagram, cells.frame, cells.potential, cells.execution
+            ),
         )
 
     def _pull_back_to_domain(

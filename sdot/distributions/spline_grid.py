@@ -9,6 +9,7 @@ import numpy as np
 import scipy.interpolate
 import scipy.sparse
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.bernstein import (
     bernstein_to_monomial,
     change_basis,
@@ -18,11 +19,11 @@ from sdot.distributions.density import CellPotential, Density, DensityKernel, Fr
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
 from sdot.distributions.grid_arguments import check_box_shape, describe_frame, grid_lines_of
 from sdot.distributions.grid_derivative import GridDerivative
+from sdot.distributions.memory import Memory
 from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.distributions.polynomial_grid import PolynomialGrid
+from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
-from sdot.power_diagram import DiagramArrays
-from sdot.solver.warm_start import Memory
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
 __all__ = ["SplineGrid"]
@@ -167,29 +168,23 @@ class SplineGrid(Density):
         """Return the smallest box of whole pixels outside of which the density is zero."""
         return self.grid.essential_box(tail)
 
-    def evaluate(self, points: Any) -> FloatArray:
-        """Return the value of the density at points.
+    def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
+        """Return the density at points, zero outside the domain."""
+        return self.grid.values_at(points, execution)
 
-        Parameters
-        ----------
-        points : array_like, (..., 2)
-
-        Returns
-        -------
-        numpy.ndarray, (...)
-            Zero outside the domain.
-        """
-        return self.grid.evaluate(points)
-
-    def kernel(self, frame: Frame) -> DensityKernel:
+    def kernel_in(self, frame: Frame, execution: Execution) -> DensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
-        return self.grid.kernel(frame)
+        return self.grid.kernel(frame, execution)
 
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to the values, and the domain if it is an array."""
-        by_coefficients, *by_domain = self.grid.pull_back(diagram, frame, potential)
+        by_coefficients, *by_domain = self.grid.pull_back(diagram, frame, potential, execution)
         return self.to_values(by_coefficients), *by_domain
 
     def derivative(self, cells: SolvedCells) -> SplineDerivative:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import (
     CellMoments,
@@ -22,11 +23,11 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
+from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
-from sdot.power_diagram import DiagramArrays
 from sdot.validation import FloatArray, freeze
 
-__all__ = ["SumKernel", "SumOfDensities", "as_sum"]
+__all__ = ["SumKernel", "SumOfDensities"]
 
 
 class SumOfDensities(Density):
@@ -137,33 +138,37 @@ class SumOfDensities(Density):
         kept = [self.densities[k] for k in order[~dropped]]
         return _box_around([part.essential_box(tail / 2) for part in kept])
 
-    def evaluate(self, points: Any) -> FloatArray:
-        """Return the value of the density at points (..., 2); see those of the parts."""
+    def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
+        """Return the density at points; see those of the parts."""
         values = [
-            factor * part.evaluate(points)
+            factor * part.values_at(points, execution)
             for factor, part in zip(self.factors, self.densities, strict=True)
         ]
         return np.asarray(sum(values[1:], start=values[0]))
 
-    def kernel(self, frame: Frame) -> SumKernel:
+    def kernel_in(self, frame: Frame, execution: Execution) -> SumKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         shares = (self._masses / self.total_mass).tolist()
         return SumKernel(
             [
-                (share, part.kernel(frame))
+                (share, part.kernel(frame, execution))
                 for share, part in zip(shares, self.densities, strict=True)
             ]
         )
 
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to the parts' arrays, one after the other."""
         return tuple(
             factor * derivative
             for factor, part in zip(self.factors, self.densities, strict=True)
             if part.arrays
-            for derivative in part.pull_back(diagram, frame, potential)
+            for derivative in part.pull_back(diagram, frame, potential, execution)
         )
 
     def derivative(self, cells: SolvedCells) -> SumDerivative:
@@ -272,9 +277,12 @@ class SumKernel:
         return masses
 
 
-def as_sum(terms: Sequence[tuple[Any, Density]]) -> SumOfDensities:
-    """Return the sum of densities times factors."""
+def _sum(terms: Sequence[tuple[Any, Density]]) -> SumOfDensities:
     return SumOfDensities([part for _, part in terms], [factor for factor, _ in terms])
+
+
+# The arithmetic of `Density` needs a class that is itself a density.
+Density.make_sum = staticmethod(_sum)
 
 
 def _parts(density: Density) -> list[tuple[float, Density]]:

@@ -7,8 +7,7 @@ from typing import Any
 
 from sdot.distributions.distribution import Distribution
 from sdot.frameworks import common_framework
-from sdot.power_diagram import check_positions, check_weights
-from sdot.validation import FloatArray, check_mass, check_positive
+from sdot.validation import FloatArray, check_mass, check_positions, check_positive, check_weights
 
 __all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
 

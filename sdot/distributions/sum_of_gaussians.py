@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.special import ndtri
 
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellPotential, Density, Frame, SolvedCells
 from sdot.distributions.mixture_derivative import MixtureDerivative, MixtureParameters
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
+from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
-from sdot.power_diagram import DiagramArrays, box_corners, check_convex_domain
 from sdot.validation import (
     FloatArray,
+    box_corners,
+    check_convex_domain,
     check_mass,
-    check_points,
     check_positive,
     check_real_array,
     freeze,
@@ -78,6 +80,8 @@ class SumOfGaussians(Density):
     >>> mixture = SumOfGaussians(means=[[0.0, 0.0]], covs=[[1.0, 4.0]])
     >>> print(f"{distance(SumOfDiracs([[3.0, 0.0]]), mixture):.6f}")  # 3^2 + 1 + 4
     14.000000
+    >>> print(f"{SumOfGaussians([[0.0, 0.0]], [1.0]).evaluate([0.0, 0.0]):.6f}")  # 1 / (2 pi)
+    0.159155
     """
 
     def __init__(
@@ -200,27 +204,8 @@ class SumOfGaussians(Density):
         cut = np.array([np.maximum(box[0], frame[0]), np.minimum(box[1], frame[1])])
         return cut if (cut[0] < cut[1]).all() else frame
 
-    def evaluate(self, points: Any) -> FloatArray:
-        """Return the value of the density at points.
-
-        Parameters
-        ----------
-        points : array_like, (..., 2)
-
-        Returns
-        -------
-        numpy.ndarray, (...)
-            Zero outside the domain.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sdot import SumOfGaussians
-        >>> value = SumOfGaussians([[0.0, 0.0]], [1.0]).evaluate([0.0, 0.0])
-        >>> print(f"{2 * np.pi * value:.6f}")
-        1.000000
-        """
-        points = check_points(points)
+    def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
+        """Return the density at points, zero outside the domain."""
         heights = np.zeros(points.shape[:-1])
         for mean, (xx, yx, yy), mass in zip(self._means, self._factors, self._masses, strict=True):
             gaps = points - mean
@@ -234,29 +219,28 @@ class SumOfGaussians(Density):
             heights = np.where(inside, heights, 0.0)
         return heights
 
-    def kernel(self, frame: Frame) -> MixtureDensityKernel:
+    def kernel_in(self, frame: Frame, execution: Execution) -> MixtureDensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
-        key = np.concatenate(frame).tobytes()
-        known: tuple[bytes, MixtureDensityKernel] | None = self.__dict__.get("_last_kernel")
-        if known is not None and known[0] == key:
-            return known[1]
         covariances = self._covariances / (frame.scale[:, None] * frame.scale)
-        kernel = MixtureDensityKernel(
+        return MixtureDensityKernel(
             self._masses / self.total_mass,
             frame.apply(self._means),
             cholesky_factors(covariances),
             frame.apply(box_corners(self.essential_box(0)) if self.domain is None else self.domain),
             is_cut=self.domain is not None,
             box=frame.apply(self.essential_box(_START_TAIL)),
+            execution=execution,
         )
-        self.__dict__["_last_kernel"] = (key, kernel)
-        return kernel
 
     def pull_back(
-        self, diagram: DiagramArrays, frame: Frame, potential: CellPotential
+        self,
+        diagram: DiagramArrays,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
     ) -> tuple[FloatArray, ...]:
         """Return the derivatives with respect to means, covariances and weights if given."""
-        kernel = self.kernel(frame)
+        kernel = cast(MixtureDensityKernel, self.kernel(frame, execution))
         # The total mass is held fixed.
         potential = potential.recentred(kernel.moments(diagram))
         masses, means, covariances = kernel.pull_back(diagram, potential, self.domain is not None)
@@ -278,7 +262,7 @@ class SumOfGaussians(Density):
 
     def derivative(self, cells: SolvedCells) -> MixtureDerivative:
         """Return how integrals over the cells change with means, covariances and weights."""
-        kernel = self.kernel(cells.frame)
+        kernel = cast(MixtureDensityKernel, self.kernel(cells.frame, cells.execution))
         per_weight = None
         if self.weights is not None:
             total_weight = float(check_real_array(self.weights, "weights").sum())
@@ -289,7 +273,7 @@ class SumOfGaussians(Density):
             kernel.cell_matrix(cells),
             self.total_mass,
             MixtureParameters(factors, self._masses, np.ndim(self.covs), per_weight),
-            lambda: self.pull_back(cells.diagram, cells.frame, cells.potential),
+            lambda: self.pull_back(cells.diagram, cells.frame, cells.potential, cells.execution),
             lambda: kernel.hermite_integrals(cells),
         )
 

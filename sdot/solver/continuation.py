@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import DensityKernel
-from sdot.distributions.grid_kernel import GridDensityKernel
-from sdot.distributions.sum_of_densities import SumKernel
-from sdot.power_diagram import DiagramArrays
+from sdot.distributions.derived_kernels import averaged_kernel, mixed_kernel
 from sdot.solver.newton import NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.solver.starts.clustered import clustered_weights
@@ -43,11 +42,6 @@ _BALANCE = 0.1
 _FINEST_BALANCE = 1e-9
 _NARROWING = 4.0  # factor between the deviations of successive smoothings
 _MERGED_ITERATIONS = 100
-
-
-def _mixed(first: DensityKernel, second: DensityKernel, share: float) -> SumKernel:
-    """``(1 - share) * first + share * second``."""
-    return SumKernel([(1 - share, first), (share, second)])
 
 
 def continued_newton(
@@ -130,7 +124,7 @@ class _Stages:
 
     def _tied(self, kernel: DensityKernel, share: float) -> DensityKernel:
         """The density with a share of the uniform one."""
-        return _mixed(self._uniform, kernel, 1 - share) if share > 0 else kernel
+        return mixed_kernel(self._uniform, kernel, 1 - share) if share > 0 else kernel
 
     def _pass_over(self, before: DensityKernel, after: DensityKernel) -> None:
         """Go from one density to another."""
@@ -139,7 +133,7 @@ class _Stages:
             return min(_needed_share(self._problem, before, after, self._diagram), 0.5 * left)
 
         def stage(left: float) -> bool:
-            return self._reached(_mixed(before, after, 1 - left), _STAGE_TOLERANCE)
+            return self._reached(mixed_kernel(before, after, 1 - left), _STAGE_TOLERANCE)
 
         self._let_go(1.0, proposal, stage)
         if after is not self._problem.kernel:
@@ -245,10 +239,7 @@ def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[Density
 
 
 def _averaged_kernel(problem: TransportProblem, boxes: int) -> DensityKernel:
-    low, high = box = problem.kernel.box
-    heights = problem.kernel.coarsened(box, boxes) * (boxes**2 / np.prod(high - low))
-    x_lines, y_lines = (np.linspace(low[k], high[k], boxes + 1) for k in range(2))
-    return GridDensityKernel(x_lines, y_lines, heights[:, :, None, None], True)
+    return averaged_kernel(problem.kernel, boxes, problem.execution)
 
 
 def _needed_share(

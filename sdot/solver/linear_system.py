@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
-from sdot.driver import driver
-from sdot.power_diagram import IndexArray
+from sdot.diagrams import IndexArray
+from sdot.execution import SERIAL, Execution
 from sdot.validation import FloatArray
 
 __all__ = ["solve_laplacian"]
@@ -13,7 +13,11 @@ _MAX_ITERATIONS = 300
 
 
 def solve_laplacian(
-    edges: IndexArray, edge_weights: FloatArray, right_side: FloatArray, tolerance: float
+    edges: IndexArray,
+    edge_weights: FloatArray,
+    right_side: FloatArray,
+    tolerance: float,
+    execution: Execution = SERIAL,
 ) -> FloatArray:
     """Return x of mean zero with ``L x = right_side`` to a relative residual ``tolerance``.
 
@@ -21,6 +25,6 @@ def solve_laplacian(
     the mean of x is zero on each, and the part of ``right_side`` that moves mass between them is
     left out.
     """
-    system = GraphLaplacian(len(right_side), edges, edge_weights, driver.threads)
+    system = GraphLaplacian(len(right_side), edges, edge_weights, execution.threads)
     solution, _, _ = system.solve(right_side, tolerance, _MAX_ITERATIONS)
     return solution  # type: ignore[no-any-return]

@@ -78,7 +78,11 @@ def damped_newton(
         # What the masses lack in total is rounding: every site takes its share of it.
         right_side = current.residual - problem.masses * current.residual.sum()
         direction = solve_laplacian(
-            current.diagram.edge_sites, current.edge_weights, right_side, accuracy
+            current.diagram.edge_sites,
+            current.edge_weights,
+            right_side,
+            accuracy,
+            problem.execution,
         )
         step, following = _longest_step(
             problem, current, direction, floor, tol=tol, first=min(1, 4 * step)

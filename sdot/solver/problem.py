@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
+from sdot.diagrams import DiagramArrays, DiagramBuilder
 from sdot.distributions.density import (
     CellMoments,
     CellPotential,
@@ -25,7 +26,7 @@ from sdot.distributions.density import (
     Frame,
     Rounding,
 )
-from sdot.power_diagram import DiagramArrays, DiagramBuilder
+from sdot.execution import SERIAL, Execution
 from sdot.solver.budget import Budget
 from sdot.validation import FloatArray
 
@@ -97,6 +98,7 @@ class TransportProblem:
     kernel: DensityKernel
     builder: DiagramBuilder
     budget: Budget
+    execution: Execution = SERIAL
     is_stage: bool = False  # on the way to another one: of an easier density, or fewer sites
 
     def as_stage(
@@ -109,8 +111,10 @@ class TransportProblem:
         kernel = self.kernel if kernel is None else kernel
         if sites is None or masses is None:
             return replace(self, kernel=kernel, is_stage=True)
-        builder = _builder(sites, self.budget)
-        return TransportProblem(sites, masses, kernel, builder, self.budget, is_stage=True)
+        builder = _builder(sites, self.budget, self.execution)
+        return TransportProblem(
+            sites, masses, kernel, builder, self.budget, self.execution, is_stage=True
+        )
 
     def note(self, evaluation: Evaluation) -> None:
         """Let the budget know how far the problem has come, unless it is a stage."""
@@ -249,7 +253,11 @@ class Normalisation:
 
 
 def normalise(
-    positions: FloatArray, masses: FloatArray, density: Density, budget: Budget | None = None
+    positions: FloatArray,
+    masses: FloatArray,
+    density: Density,
+    budget: Budget | None = None,
+    execution: Execution = SERIAL,
 ) -> tuple[TransportProblem, Normalisation]:
     """Merge coincident sites, choose well-scaled coordinates, sort along a Hilbert curve."""
     budget = Budget() if budget is None else budget
@@ -267,9 +275,10 @@ def normalise(
     problem = TransportProblem(
         sorted_sites,
         merged / merged.sum(),
-        density.kernel(frame),
-        _builder(sorted_sites, budget),
+        density.kernel(frame, execution),
+        _builder(sorted_sites, budget, execution),
         budget,
+        execution,
     )
     share = masses / merged[site_of]
     # Less than the mass of any site lies outside of it.
@@ -278,10 +287,10 @@ def normalise(
     return problem, normalisation
 
 
-def _builder(sites: FloatArray, budget: Budget) -> DiagramBuilder:
+def _builder(sites: FloatArray, budget: Budget, execution: Execution) -> DiagramBuilder:
     """Builder of diagrams of sites that are in a good order already, each of them counted."""
     order = np.arange(len(sites), dtype=np.int32)
-    return DiagramBuilder(sites, order, budget.count_diagram)
+    return DiagramBuilder(sites, order, execution, budget.count_diagram)
 
 
 def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sdot.power_diagram import DiagramArrays
+from sdot.diagrams import DiagramArrays
+from sdot.execution import Execution
 from sdot.solver.certificate import error_bound
 from sdot.solver.newton import NewtonResult
 from sdot.solver.problem import Evaluation, Normalisation, TransportProblem
@@ -50,6 +51,7 @@ class Solution:
     error_bound: float
     diagram: DiagramArrays  # of the normalised sites
     normalisation: Normalisation
+    execution: Execution
 
     @property
     def total_mass(self) -> float:
@@ -113,4 +115,5 @@ def make_solution(
         error_bound=total * bound,
         diagram=evaluation.diagram,
         normalisation=normalisation,
+        execution=problem.execution,
     )

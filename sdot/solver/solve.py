@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sdot.distributions.density import Density
+from sdot.distributions.memory import Memory
+from sdot.execution import SERIAL, Execution
 from sdot.solver.budget import Budget, NewtonProgress
 from sdot.solver.ladder import climb
 from sdot.solver.problem import normalise
 from sdot.solver.solution import Solution, make_solution, make_status
-from sdot.solver.warm_start import Memory
+from sdot.solver.warm_start import Remembered, predicted_potentials, remember
 from sdot.validation import FloatArray
 
 __all__ = ["Options", "solve"]
@@ -35,14 +37,16 @@ def solve(
     density: Density,
     options: Options,
     memories: Sequence[Memory] = (),
+    *,
+    execution: Execution = SERIAL,
 ) -> Solution:
     """Compute the optimal plan; ``masses`` must sum to the density's total mass.
 
     With ``options.warm_start`` it starts from the first of the memories that has a solution.
     """
     budget = Budget(options.max_iterations, options.callback)
-    problem, normalisation = normalise(positions, masses, density, budget)
-    predicted = _predicted(positions, memories) if options.warm_start else None
+    problem, normalisation = normalise(positions, masses, density, budget, execution)
+    predicted = predicted_potentials(positions, memories) if options.warm_start else None
     if predicted is not None:
         predicted = normalisation.normalised_weights(predicted)
     result = climb(problem, predicted, options.tol)
@@ -50,11 +54,5 @@ def solve(
     _logger.info("%d sites: %s", len(positions), status.message)
     solution = make_solution(problem, normalisation, result.evaluation, masses, status)
     if options.warm_start and status.converged:
-        for memory in memories:
-            memory.store(positions, solution.barycenters, solution.potentials)
+        remember(Remembered(positions, solution.barycenters, solution.potentials), memories)
     return solution
-
-
-def _predicted(positions: FloatArray, memories: Sequence[Memory]) -> FloatArray | None:
-    found = (memory.predict(positions) for memory in memories)
-    return next((potentials for potentials in found if potentials is not None), None)

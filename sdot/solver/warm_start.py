@@ -1,8 +1,7 @@
 """Reuse of the last solution for nearby sites, as in an optimisation loop.
 
 Every density and every sum of Diracs remembers its last few solutions, one per number of sites. A
-new solve starts
-from the remembered potentials, moved with their sites,
+new solve starts from the remembered potentials, moved with their sites,
 
     w_i <- w_i + |b_i - y_i'|**2 - |b_i - y_i|**2,
 
@@ -13,48 +12,43 @@ the tolerance, and a start that leaves a cell too small is dropped for a cold on
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from threading import Lock
 
+from sdot.distributions.memory import Memory
 from sdot.validation import FloatArray
 
-__all__ = ["Memory"]
-
-_REMEMBERED = 4  # solutions of unlike numbers of sites
+__all__ = ["Remembered", "predicted_potentials", "remember"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Remembered:
+class Remembered:
+    """What is kept of a solution: sites and barycentres (n, 2), and potentials (n,)."""
+
     positions: FloatArray
     barycenters: FloatArray
     potentials: FloatArray
 
-
-class Memory:
-    """The last solutions for one distribution; any number of threads may use it at once."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._solutions: OrderedDict[int, _Remembered] = OrderedDict()
-
-    def store(self, positions: FloatArray, barycenters: FloatArray, potentials: FloatArray) -> None:
-        """Remember a solution; the arrays are kept, not copied, and must not change."""
-        with self._lock:
-            self._solutions[len(positions)] = _Remembered(positions, barycenters, potentials)
-            self._solutions.move_to_end(len(positions))
-            if len(self._solutions) > _REMEMBERED:
-                self._solutions.popitem(last=False)
-
-    def predict(self, positions: FloatArray) -> FloatArray | None:
-        """Return potentials for these positions (n,), or None if nothing is remembered."""
-        with self._lock:
-            last = self._solutions.get(len(positions))
-        if last is None:
-            return None
-        step = positions - last.positions
+    def moved_to(self, positions: FloatArray) -> FloatArray:
+        """Return potentials for other positions of the sites (n,)."""
+        step = positions - self.positions
         # |b - y'|**2 - |b - y|**2, without the cancellation
-        moved: FloatArray = last.potentials + (
-            step * (positions + last.positions - 2 * last.barycenters)
+        moved: FloatArray = self.potentials + (
+            step * (positions + self.positions - 2 * self.barycenters)
         ).sum(axis=1)
         return moved
+
+
+def predicted_potentials(positions: FloatArray, memories: Iterable[Memory]) -> FloatArray | None:
+    """Return potentials (n,) from the first of the memories that has a solution, else None."""
+    for memory in memories:
+        last: Remembered | None = memory.last(len(positions))
+        if last is not None:
+            return last.moved_to(positions)
+    return None
+
+
+def remember(solution: Remembered, memories: Iterable[Memory]) -> None:
+    """Leave a solution with all of the memories; its arrays must not change."""
+    for memory in memories:
+        memory.store(len(solution.positions), solution)

@@ -17,11 +17,11 @@ import cases
 import numpy as np
 
 import sdot.solver.newton
-from sdot import OtPlan, SumOfDiracs, optimal_transport_plan
+from sdot import OtPlan, SumOfDiracs, driver, optimal_transport_plan
+from sdot.diagrams import DiagramArrays, DiagramBuilder
 from sdot.distributions.density import Density
 from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.distributions.mixture_kernel import MixtureDensityKernel
-from sdot.power_diagram import DiagramArrays, DiagramBuilder
 from sdot.solver.starts.entropic import EntropicTransport
 
 TOL = 1e-6
@@ -99,7 +99,7 @@ def _timed(function: Callable[..., Any], part: str, spent: dict[str, float]) -> 
 def _triangulation_time(positions: cases.Array) -> float:
     def once() -> float:
         begin = time.perf_counter()
-        DiagramArrays.build(positions, np.zeros(len(positions)))
+        DiagramArrays.build(positions, np.zeros(len(positions)), driver.execution)
         return time.perf_counter() - begin
 
     return median(once() for _ in range(5))

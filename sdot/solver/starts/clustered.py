@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellMoments
-from sdot.power_diagram import DiagramArrays
 from sdot.solver.problem import Evaluation, TransportProblem, sum_of_two
 from sdot.validation import FloatArray
 

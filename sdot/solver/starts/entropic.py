@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdot.cgal_wrap.entropic.entropic_transport import log_sum, sinkhorn, soft_c_transform
-from sdot.driver import driver
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
@@ -66,7 +65,7 @@ class EntropicTransport:
             self._box,
             found.epsilon,
             self._width / bins,
-            driver.threads,
+            self._problem.execution.threads,
         )
         return weights
 
@@ -85,7 +84,7 @@ class EntropicTransport:
                 on_density,
                 epsilons,
                 self._sweeps if bins <= _FINE_BINS else min(self._sweeps, _FINE_SWEEPS),
-                driver.threads,
+                self._problem.execution.threads,
             )
             self._solved[bins] = _OnGrid(
                 float(epsilons[-1]), log_sites, log_density, on_sites, on_density
@@ -99,7 +98,8 @@ class EntropicTransport:
         coarser = self._on_grid(bins // 2)
         epsilon = coarser.epsilon
         values = coarser.log_sites + coarser.on_sites / epsilon
-        sums = log_sum(values, self._site_box, self._box, (bins, bins), epsilon, driver.threads)
+        threads = self._problem.execution.threads
+        sums = log_sum(values, self._site_box, self._box, (bins, bins), epsilon, threads)
         return epsilon, -epsilon * sums
 
 

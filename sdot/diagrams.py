@@ -1,0 +1,123 @@
+"""Power diagrams as flat arrays, the form in which the integrals read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
+from sdot.cgal_wrap.diagram import power_diagram as diagram_kernels
+from sdot.execution import SERIAL, Execution
+from sdot.validation import FloatArray
+
+IndexArray = npt.NDArray[np.int32]
+
+__all__ = ["DiagramArrays", "DiagramBuilder", "IndexArray"]
+
+
+@dataclass(frozen=True, eq=False)
+class DiagramArrays:
+    """A power diagram as flat arrays, the form in which the integrals read it.
+
+    Attributes
+    ----------
+    positions, weights : sites (n, 2) and their weights (n,).
+    low_weights : what the weights have below an ulp (n,), for sites close to each other.
+    vertices : corners of the diagram (v, 2).
+    edge_sites : the sites to the left and to the right of each edge (e, 2).
+    edge_vertices : where each edge starts and ends, -1 at infinity (e, 2).
+    hidden_sites : sites without a cell (h,).
+    """
+
+    positions: FloatArray
+    weights: FloatArray
+    low_weights: FloatArray
+    vertices: FloatArray
+    edge_sites: IndexArray
+    edge_vertices: IndexArray
+    hidden_sites: IndexArray
+
+    @staticmethod
+    def build(
+        positions: FloatArray, weights: FloatArray, execution: Execution = SERIAL
+    ) -> DiagramArrays:
+        """Dualise CGAL's regular triangulation."""
+        order = diagram_kernels.hilbert_order(positions)
+        return DiagramBuilder(positions, order, execution).build(weights)
+
+    @property
+    def edges(self) -> tuple[FloatArray | IndexArray, ...]:
+        """All but the hidden sites, as the compiled kernels take it."""
+        return (
+            self.positions,
+            self.weights,
+            self.low_weights,
+            self.vertices,
+            self.edge_sites,
+            self.edge_vertices,
+        )
+
+    @cached_property
+    def is_hidden(self) -> npt.NDArray[np.uint8]:
+        """Flags (n,), 1 for a site without a cell."""
+        flags = np.zeros(len(self.positions), dtype=np.uint8)
+        flags[self.hidden_sites] = 1
+        return flags
+
+    @cached_property
+    def cells(self) -> tuple[IndexArray, IndexArray]:
+        """Offsets (n + 1,) and the edges around each site (2 e,)."""
+        return diagram_kernels.edges_around_sites(  # type: ignore[no-any-return]
+            self.edge_sites, len(self.positions)
+        )
+
+    def polygons(
+        self, domain: FloatArray, execution: Execution = SERIAL
+    ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+        """Corners (p, 2) and offsets (n + 1,) of the cells cut to a convex polygon (k, 2)."""
+        return polygon_kernels.cell_polygons(  # type: ignore[no-any-return]
+            self.edges, *self.cells, self.is_hidden, domain, execution.threads
+        )
+
+
+class DiagramBuilder:
+    """Builds power diagrams of the same sites for changing weights, reusing the last one.
+
+    ``built`` is called for every one of them. Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        positions: FloatArray,
+        order: IndexArray,
+        execution: Execution = SERIAL,
+        built: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._positions, self._built = positions, built
+        self._threads = execution.threads
+        self._triangulator = diagram_kernels.Triangulator(positions, order)
+
+    def build(self, weights: FloatArray, low_weights: FloatArray | None = None) -> DiagramArrays:
+        """Return the diagram, built from scratch."""
+        if low_weights is None:
+            low_weights = np.zeros(len(weights))
+        arrays = self._triangulator.power_diagram(weights, low_weights, self._threads)
+        self._built()
+        return DiagramArrays(self._positions, weights, low_weights, *arrays)
+
+    def update(self, weights: FloatArray, low_weights: FloatArray) -> DiagramArrays | None:
+        """Return the diagram by flips from the last one; None if a site seems hidden.
+
+        Where the last one is no basis for flips it is built from scratch.
+        """
+        if not self._triangulator.is_complete:
+            return self.build(weights, low_weights)
+        arrays = self._triangulator.repaired_power_diagram(weights, low_weights, self._threads)
+        if arrays is None:
+            return None
+        self._built()
+        return DiagramArrays(self._positions, weights, low_weights, *arrays)

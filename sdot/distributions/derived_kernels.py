@@ -1,0 +1,25 @@
+"""Kernels that are made of others, for densities that are easier to solve for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdot.distributions.density import DensityKernel
+from sdot.distributions.grid_kernel import GridDensityKernel
+from sdot.distributions.sum_of_densities import SumKernel
+from sdot.execution import Execution
+
+__all__ = ["averaged_kernel", "mixed_kernel"]
+
+
+def averaged_kernel(kernel: DensityKernel, boxes: int, execution: Execution) -> DensityKernel:
+    """The averages of a density over each of boxes x boxes equal parts of its box."""
+    low, high = box = kernel.box
+    heights = kernel.coarsened(box, boxes) * (boxes**2 / np.prod(high - low))
+    x_lines, y_lines = (np.linspace(low[k], high[k], boxes + 1) for k in range(2))
+    return GridDensityKernel(x_lines, y_lines, heights[:, :, None, None], True, execution)
+
+
+def mixed_kernel(first: DensityKernel, second: DensityKernel, share: float) -> DensityKernel:
+    """``(1 - share) * first + share * second``."""
+    return SumKernel([(1 - share, first), (share, second)])
