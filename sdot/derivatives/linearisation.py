@@ -24,12 +24,11 @@ does to sites is, transposed, twice what beta does to the first moments. (Mathem
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 
 import numpy as np
 
-from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
+from sdot.derivatives.newton_matrix import NewtonMatrix
 from sdot.distributions.density import Density, DensityDerivative, SolvedCells
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.errors import NotDifferentiableError
@@ -37,13 +36,6 @@ from sdot.solver.solution import Solution
 from sdot.validation import FloatArray
 
 __all__ = ["Linearisation"]
-
-# The residual of a linear solve, and of what is solved once more for it. Below this share of the
-# right side's terms it is rounding.
-_ACCURACY = 1e-13
-_SOLVES = 3
-_MAX_ITERATIONS = 300
-_UNBALANCED = 1e-7
 
 
 class Linearisation:
@@ -79,7 +71,6 @@ class Linearisation:
         self.cell_masses = self.total_mass * moments.masses
         self.masses = np.bincount(self.site_of, solution.masses, self.count)
         self.gaps = solution.positions - solution.barycenters  # (n, 2), y - b
-        self._lock = threading.Lock()
         self._find_edges()
 
     def _find_edges(self) -> None:
@@ -92,7 +83,8 @@ class Linearisation:
             raise NotDifferentiableError(_ON_A_JUMP)
         factor = self.total_mass * self.solution.normalisation.site_scale
         self._weights = factor * found.weights[kept]
-        self._sites = np.ascontiguousarray(sites)
+        self._sites = sites
+        self.newton_matrix = NewtonMatrix(self.count, sites, self._weights)
         self._left, self._right = (
             frame.scale * (found.centroids[kept] - self._centres[sites[:, k]]) for k in range(2)
         )
@@ -100,12 +92,6 @@ class Linearisation:
         along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
         lengths = np.sqrt(found.spreads[kept] / (along**2).sum(axis=1))
         self._along = frame.scale * along * lengths[:, None]
-
-    @cached_property
-    def _laplacian(self) -> GraphLaplacian:
-        return GraphLaplacian(
-            self.count, self._sites, self._weights, self.solution.execution.threads
-        )
 
     @cached_property
     def density_derivative(self) -> DensityDerivative:
@@ -116,41 +102,6 @@ class Linearisation:
             solution.diagram, self.frame, potential, self._centres, solution.execution
         )
         return self.density.derivative(cells)
-
-    def solve(self, right_side: FloatArray, terms: FloatArray) -> FloatArray:
-        """Return x of mean zero with ``L x = right_side``, of sum zero, in close to full precision.
-
-        ``terms``: the sizes of what was added up to the right side. What does not exceed their
-        rounding counts as zero.
-        """
-        size = _norm(terms)
-        if not np.isfinite(size):
-            return np.full(self.count, np.nan)
-        solution = np.zeros(self.count)
-        residual = right_side - right_side.mean()
-        for _ in range(_SOLVES):
-            if not _norm(residual) > _ACCURACY * size:
-                break
-            with self._lock:
-                step, _, _ = self._laplacian.solve(residual, _ACCURACY, _MAX_ITERATIONS)
-            solution += step
-            following = right_side - self._differences(solution)
-            following -= following.mean()
-            if not _norm(following) < 0.5 * _norm(residual):
-                break
-            residual = following
-        if _norm(residual) > _UNBALANCED * size:
-            raise NotDifferentiableError(
-                "the plan is not differentiable in this direction: mass would have to move between "
-                "groups of cells that no edge with mass joins; add a floor to the density, for "
-                "instance 0.99 * density + 0.01 * Box(...)"
-            )
-        return solution
-
-    def _differences(self, values: FloatArray) -> FloatArray:
-        """``L values``."""
-        first, second = self._sites.T
-        return self._scatter(self._weights * (values[first] - values[second]))
 
     def _scatter(self, flows: FloatArray) -> FloatArray:
         """What flows (e,) into the left cells and out of the right ones give each cell."""
@@ -237,10 +188,6 @@ class Linearisation:
     def shares(self) -> FloatArray:
         """The share (n,) of each Dirac in the mass of its site."""
         return np.asarray(self.solution.masses / self.masses[self.site_of])
-
-
-def _norm(values: FloatArray) -> float:
-    return float(np.sqrt(np.square(values).sum()))  # not by BLAS: its sums depend on its threads
 
 
 def _check_cells(masses: FloatArray) -> None:

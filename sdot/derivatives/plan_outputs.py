@@ -66,7 +66,7 @@ def change_of(linearisation: Linearisation, tangents: Tangents) -> Change:
     )
     at_sites, tilted = linearisation.site_sums(masses), linearisation.masses_of_moves(site_moves)
     right_side = at_sites - grown.values - tilted
-    beta = linearisation.solve(
+    beta = linearisation.newton_matrix.solve(
         right_side,
         np.abs(at_sites) + np.abs(grown.values) + linearisation.size_of_moves(site_moves),
     )
@@ -132,7 +132,8 @@ def push_forward(linearisation: Linearisation, tangents: Tangents) -> PlanOutput
     Raises
     ------
     NotDifferentiableError
-        Where the plan is not differentiable (see `Linearisation.solve` and `site_moves`).
+        Where the plan is not differentiable: where coincident sites move apart, or mass would have
+        to move between groups of cells that no edge with mass joins.
     """
     change = change_of(linearisation, tangents)
     barycenters = change.moments / linearisation.cell_masses[:, None]
@@ -228,7 +229,7 @@ def _of_cells(
     """The transpose of `change_of`, and of what makes outputs of it."""
     by = _cell_cotangents(linearisation, cotangents)
     total, count = linearisation.total_mass, len(linearisation.diracs.arrays)
-    multipliers = linearisation.solve(
+    multipliers = linearisation.newton_matrix.solve(
         linearisation.site_sums(by.potentials) + linearisation.masses_of_moves(by.moments) / 2,
         linearisation.site_sums(np.abs(by.potentials))
         + linearisation.size_of_moves(by.moments) / 2,

@@ -85,9 +85,11 @@ class CellMatrix:
         order = np.argsort(cells, kind="stable")
         starts = np.concatenate([[0], np.cumsum(np.bincount(cells, minlength=shape[0]))])
         width = blocks.shape[2]
-        self._matrix = scipy.sparse.bsr_array(
+        in_blocks = scipy.sparse.bsr_array(
             (blocks[order], columns[order], starts), shape=(3 * shape[0], width * shape[1])
         )
+        # To be transposed without a copy.
+        self._matrix = in_blocks.tocsr()
 
     def of_cells(self, parameters: FloatArray) -> AffineFunction:
         """The integrals over the cells of the density with these parameters (p,)."""
@@ -159,7 +161,7 @@ class NormalisedDerivative(ABC):
     def curvature(self, tangents: Tangents) -> Gradients:
         """The derivative of `gradient` at fixed cells and potential."""
         found = self.raw_curvature(tangents)
-        gradient, growth = self.gradient(), self._growth
+        gradient, growth = self._gradient_found, self._growth
         if found is None:
             found = tuple(None if part is None else np.zeros_like(part) for part in growth)
         if not self._is_normalised:
@@ -171,6 +173,10 @@ class NormalisedDerivative(ABC):
             else part - along * by_growth - grown * by_gradient
             for part, by_gradient, by_growth in zip(found, gradient, growth, strict=True)
         )
+
+    @cached_property
+    def _gradient_found(self) -> Gradients:
+        return self.gradient()
 
     @cached_property
     def _growth(self) -> Gradients:
