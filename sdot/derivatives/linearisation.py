@@ -70,7 +70,7 @@ class Linearisation:
         self.count = len(moments.masses)
         self.cell_masses = self.total_mass * moments.masses
         self.masses = np.bincount(self.site_of, solution.masses, self.count)
-        self.gaps = solution.positions - solution.barycenters  # (n, 2), y - b
+        self.gaps = solution.gaps  # (n, 2), y - b
         self._find_edges()
 
     def _find_edges(self) -> None:
