@@ -174,7 +174,7 @@ class Linearisation:
         """
         moves = np.empty((self.count, 2))
         moves[self.site_of] = tangent
-        apart = (moves[self.site_of] != tangent).any(axis=1)
+        apart = ((moves[self.site_of] != tangent) & np.isfinite(tangent)).any(axis=1)
         if apart.any():
             k = int(np.flatnonzero(apart)[0])
             raise NotDifferentiableError(
