@@ -84,7 +84,7 @@ class Linearisation:
         factor = self.total_mass * self.solution.normalisation.site_scale
         self._weights = factor * found.weights[kept]
         self._sites = sites
-        self.newton_matrix = NewtonMatrix(self.count, sites, self._weights)
+        self.newton_matrix = NewtonMatrix(self.count, sites, self._weights, self.solution.execution)
         self._left, self._right = (
             frame.scale * (found.centroids[kept] - self._centres[sites[:, k]]) for k in range(2)
         )

@@ -18,8 +18,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
-from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
+from sdot.execution import Execution
 from sdot.validation import FloatArray
 
 __all__ = ["NewtonMatrix"]
@@ -46,10 +46,13 @@ class NewtonMatrix:
     edges : array of int32, (e, 2)
     weights : array, (e,)
         Positive.
+    execution : Execution
     """
 
-    def __init__(self, count: int, edges: IndexArray, weights: FloatArray) -> None:
-        self.count = count
+    def __init__(
+        self, count: int, edges: IndexArray, weights: FloatArray, execution: Execution
+    ) -> None:
+        self.count, self._execution = count, execution
         self._edges, self._weights = np.ascontiguousarray(edges), np.ascontiguousarray(weights)
         self._lock = threading.Lock()
 
@@ -126,7 +129,7 @@ class NewtonMatrix:
 
     @cached_property
     def _multigrid(self) -> GraphLaplacian:
-        return GraphLaplacian(self.count, self._edges, self._weights, driver.threads)
+        return GraphLaplacian(self.count, self._edges, self._weights, self._execution.threads)
 
     @cached_property
     def _free(self) -> IndexArray:
