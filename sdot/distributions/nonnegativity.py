@@ -13,10 +13,10 @@ from sdot.distributions.bernstein import change_basis, halves, monomial_to_berns
 from sdot.distributions.valleys import valley_bounds
 from sdot.validation import FloatArray
 
-__all__ = ["find_negative_pixel"]
+__all__ = ["ROUNDING", "find_negative_pixel"]
 
 # Negative values below this share of the largest coefficient are rounding.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 # Bernstein coefficients may fall by this much more below it than values, so that squares on which
 # a polynomial is all but equal to the threshold are not halved for ever.
 _SLACK = 1.01
@@ -32,7 +32,7 @@ def find_negative_pixel(coefficients: FloatArray) -> tuple[int, int] | None:
     polynomials with curves of roots of order four or more; memory is bounded.
     """
     terms = coefficients.shape[2]
-    threshold = -_ROUNDING * np.abs(coefficients).max(initial=0.0)
+    threshold = -ROUNDING * np.abs(coefficients).max(initial=0.0)
     patches = change_basis(coefficients, monomial_to_bernstein(terms)).reshape(-1, terms**2)
     pixels = np.flatnonzero(patches.min(axis=1) < threshold)
     pixel = _first_negative(patches[pixels], pixels, terms, threshold)

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import scipy.interpolate
-import scipy.sparse
+import numpy.typing as npt
 
 from sdot.diagrams import DiagramArrays
-from sdot.distributions.bernstein import (
-    bernstein_to_monomial,
-    change_basis,
-    monomial_to_bernstein,
-)
 from sdot.distributions.density import CellPotential, Density, DensityKernel, Frame, SolvedCells
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
 from sdot.distributions.grid_arguments import check_box_shape, describe_frame, grid_lines_of
 from sdot.distributions.grid_derivative import GridDerivative
 from sdot.distributions.memory import Memory
-from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.distributions.polynomial_grid import PolynomialGrid
+from sdot.distributions.spline_map import NEGATIVE, SplineMap, spline_map
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
 __all__ = ["SplineGrid"]
-
-_NEGATIVE = ("raise", "clip")
-# Of a cubic spline's slopes, what comes from nodes so far away that it is lost in rounding:
-# the influence falls by a factor of 3.7 with every node.
-_NEGLIGIBLE = 1e-18
 
 
 class SplineGrid(Density):
@@ -55,18 +44,24 @@ class SplineGrid(Density):
         differentiable with respect to a JAX array or tensor.
     mass : float or None, optional
         The density is scaled to this total mass, 1 by default; None leaves it as it is.
-    negative : {"raise", "clip"}, optional
-        What to do where the spline falls below zero, as cubic ones can do next to steep flanks
-        although the values are nonnegative. By default it is refused. "clip" sets the
-        negative Bernstein coefficients of each pixel to zero: the density is nonnegative and still
-        continuous, but on such pixels it is not smooth and may miss the values at the nodes, and
-        it is raised there a little more than needed. Derivatives are those of the clipped
-        density.
+    negative : {"limit", "raise", "clip"}, optional
+        What to do where a cubic spline would fall below zero, as it can next to steep flanks
+        although the values are nonnegative. By default slopes are limited: at nodes where a
+        Bernstein coefficient around the node is negative, the slopes, and the mixed derivative,
+        are moved to the nearest for which none is (``limited_nodes``, and said by ``repr``). The
+        density then is nonnegative whatever nonnegative values are given, goes through them, and
+        has continuous first derivatives; second ones (continuity 2) are not continuous at these
+        nodes. "raise" refuses a spline that is negative somewhere, and leaves all others as they
+        are. "clip" sets the negative Bernstein coefficients of each pixel to zero: the density is
+        nonnegative and still continuous, but on such pixels it is not smooth and may miss the
+        values at the nodes, and it is raised there a little more than needed. Derivatives are
+        those of the limited or clipped density, which is continuous in the values.
 
     Attributes
     ----------
     values : the ``values`` argument as given, never written to.
     continuity : the ``continuity`` argument.
+    limited_nodes : where slopes were limited (nx, ny).
     grid : the same density as a `PolynomialGrid` of (nx - 1) x (ny - 1) pixels.
     box, total_mass : the frame and the integral of the density.
 
@@ -75,8 +70,9 @@ class SplineGrid(Density):
     TypeError
         If an argument is not of real numbers.
     ValueError
-        If shapes do not fit, an entry is NaN or infinite, the domain has no area, or the spline is
-        zero everywhere or, unless clipped, negative somewhere.
+        If shapes do not fit, an entry is NaN or infinite, the domain has no area, the spline is
+        zero everywhere, a value is negative and not clipped, or, if so wanted, the spline is
+        negative somewhere.
 
     Examples
     --------
@@ -84,6 +80,8 @@ class SplineGrid(Density):
     >>> density = SplineGrid([[1.0, 2.0], [3.0, 4.0]], continuity=0, mass=None)
     >>> float(density.evaluate([0.25, 0.5]))
     2.0
+    >>> SplineGrid([[9.0, 0.0, 0.0], [9.0, 0.0, 0.0], [9.0, 9.0, 9.0]])
+    SplineGrid(3 x 3 nodes of continuity 1, slopes limited at 4, on [0, 1] x [0, 1], mass 1)
     """
 
     def __init__(
@@ -92,14 +90,14 @@ class SplineGrid(Density):
         continuity: int = 1,
         domain: Any = None,
         mass: float | None = 1,
-        negative: str = "raise",
+        negative: str = "limit",
     ) -> None:
         common_framework(values, domain)
         is_parameter = framework_of(domain) in ("jax", "torch")
         if continuity not in (0, 1, 2) or isinstance(continuity, bool):
             raise ValueError(f"continuity: expected 0, 1 or 2, not {continuity!r}")
-        if negative not in _NEGATIVE:
-            raise ValueError(f'negative: expected "raise" or "clip", not {negative!r}')
+        if negative not in NEGATIVE:
+            raise ValueError(f'negative: expected "limit", "raise" or "clip", not {negative!r}')
         pixels = _pixels(values)
         if is_parameter:
             check_box_shape(domain)
@@ -126,7 +124,7 @@ class SplineGrid(Density):
     @cached_property
     def grid(self) -> PolynomialGrid:
         """The same density as a `PolynomialGrid`."""
-        coefficients = self._kept[0]
+        coefficients = self._spline.coefficients
         grid = PolynomialGrid.assembled(
             {
                 "values": coefficients.reshape(*coefficients.shape[:2], -1),
@@ -157,10 +155,18 @@ class SplineGrid(Density):
         """The corners (4, 2) of the grid."""
         return self.grid.domain
 
+    @property
+    def limited_nodes(self) -> npt.NDArray[np.bool_]:
+        """Where slopes were limited (nx, ny)."""
+        return freeze(self._spline.limited_nodes)
+
     def __repr__(self) -> str:
         nx, ny = np.shape(self.values)
+        known: SplineMap | None = self.__dict__.get("_spline")  # there may be no values yet
+        count = 0 if known is None else int(known.limited_nodes.sum())
+        slopes = f", slopes limited at {count}," if count else ""
         return (
-            f"SplineGrid({nx} x {ny} nodes of continuity {self.continuity} "
+            f"SplineGrid({nx} x {ny} nodes of continuity {self.continuity}{slopes} "
             f"{describe_frame(self._options['grid_lines'], self._options['mass'])})"
         )
 
@@ -193,47 +199,18 @@ class SplineGrid(Density):
 
     def to_coefficients(self, values: FloatArray) -> FloatArray:
         """How the coefficients change with the values, in the shape of the grid's values."""
-        kept, is_kept = self._kept
-        change = _spline(values, self.continuity)
-        if is_kept is not None:
-            terms = kept.shape[2]
-            back, forth = bernstein_to_monomial(terms), monomial_to_bernstein(terms)
-            change = change_basis(is_kept * change_basis(change, forth), back)
+        change = self._spline.tangent(values)
         return change.reshape(*change.shape[:2], -1)
 
     def to_values(self, by_coefficients: FloatArray) -> FloatArray:
         """The transpose of `to_coefficients`."""
-        kept, is_kept = self._kept
-        gradient = by_coefficients.reshape(kept.shape)
-        if is_kept is not None:
-            terms = kept.shape[2]
-            back, forth = bernstein_to_monomial(terms), monomial_to_bernstein(terms)
-            gradient = change_basis(is_kept * change_basis(gradient, back.T), forth.T)
-        return _spline_transposed(gradient, self.continuity)
+        return self._spline.transposed(by_coefficients.reshape(self._spline.coefficients.shape))
 
     @cached_property
-    def _kept(self) -> tuple[FloatArray, FloatArray | None]:
-        """Coefficients (nx - 1, ny - 1, k + 1, k + 1), and which Bernstein ones were not clipped.
-
-        None for the latter where all of them were kept.
-        """
-        coefficients = _spline(check_real_array(self.values, "values"), self.continuity)
-        terms = coefficients.shape[2]
-        if self._options["negative"] == "clip":
-            back, forth = bernstein_to_monomial(terms), monomial_to_bernstein(terms)
-            patches = change_basis(coefficients, forth)
-            is_kept = patches >= 0
-            if is_kept.all():
-                return freeze(coefficients), None
-            return freeze(change_basis(np.maximum(patches, 0.0), back)), freeze(is_kept)
-        pixel = find_negative_pixel(coefficients)
-        if pixel is not None:
-            raise ValueError(
-                "values: expected a nonnegative spline, not one below zero between the nodes "
-                f"{pixel} and {pixel[0] + 1, pixel[1] + 1}; raise the values there, lower "
-                'continuity, or pass negative="clip"'
-            )
-        return freeze(coefficients), None
+    def _spline(self) -> SplineMap:
+        """From the values to the coefficients, linear near the values."""
+        values = check_real_array(self.values, "values")
+        return spline_map(values, self.continuity, self._options["negative"])
 
 
 class SplineDerivative:
@@ -273,53 +250,3 @@ def _pixels(values: Any) -> tuple[int, int]:
             f"values: expected shape (nx, ny) with at least two nodes per axis, not {tuple(shape)}"
         )
     return shape[0] - 1, shape[1] - 1
-
-
-def _spline(values: FloatArray, continuity: int) -> FloatArray:
-    """Return the coefficients (nx - 1, ny - 1, k + 1, k + 1); linear in the values."""
-    along_x, along_y = (_operator(nodes, continuity) for nodes in values.shape)
-    table = (along_y @ (along_x @ values).T).T
-    nx, ny = values.shape
-    terms = len(table) // (nx - 1)
-    blocks = table.reshape(nx - 1, terms, ny - 1, terms)
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
-
-
-def _spline_transposed(coefficients: FloatArray, continuity: int) -> FloatArray:
-    """Return the transpose of `_spline`, applied to something of the shape of its result."""
-    nx, ny, terms, _ = coefficients.shape
-    along_x, along_y = _operator(nx + 1, continuity), _operator(ny + 1, continuity)
-    table = coefficients.transpose(0, 2, 1, 3).reshape(nx * terms, ny * terms)
-    return np.ascontiguousarray((along_y.T @ (along_x.T @ table).T).T)
-
-
-@lru_cache(maxsize=16)
-def _operator(nodes: int, continuity: int) -> Any:
-    """Return the sparse matrix (pixels * terms, nodes) from values to coefficients in [0, 1].
-
-    A cubic on a pixel follows from the values and the slopes at its two ends (Hermite); for
-    continuity 1 the slopes are finite differences, for 2 those of the cubic spline.
-    """
-    identity = np.eye(nodes)
-    here, there = identity[:-1], identity[1:]
-    if continuity == 0:
-        coefficients = [here, there - here]
-    else:
-        slopes = _slopes(nodes, continuity)
-        rise, start, end = there - here, slopes[:-1], slopes[1:]
-        coefficients = [here, start, 3 * rise - 2 * start - end, start + end - 2 * rise]
-    matrix = np.stack(coefficients, axis=1).reshape(-1, nodes)
-    return scipy.sparse.csr_array(matrix)
-
-
-def _slopes(nodes: int, continuity: int) -> FloatArray:
-    """Return the matrix (nodes, nodes) from values at 0, 1, 2, ... to slopes there."""
-    identity = np.eye(nodes)
-    if continuity == 1:
-        order: Literal[1, 2] = 2 if nodes > 2 else 1
-        return np.asarray(np.gradient(identity, axis=0, edge_order=order))
-    places = np.arange(nodes)
-    spline = scipy.interpolate.CubicSpline(places, identity, bc_type="not-a-knot")
-    slopes: FloatArray = spline(places, 1)
-    slopes[np.abs(slopes) < _NEGLIGIBLE] = 0.0
-    return slopes
