@@ -32,9 +32,9 @@ from sdot import (
     SumOfGaussians,
     optimal_transport_plan,
 )
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellMoments, Density, Frame
 from sdot.plan import OtPlan
-from sdot.power_diagram import DiagramArrays
 
 Array = npt.NDArray[np.float64]
 

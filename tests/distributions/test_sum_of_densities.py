@@ -30,8 +30,8 @@ from sdot import (
     distance,
     optimal_transport_plan,
 )
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import Frame
-from sdot.power_diagram import DiagramArrays
 
 TIGHT = 1e-12
 

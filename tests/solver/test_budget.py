@@ -10,7 +10,7 @@ import pytest
 from support.hard_problems import attempt
 from support.problems import gmm_image, random_sites
 
-import sdot.power_diagram
+import sdot.diagrams
 from sdot import ConvergenceError, PolynomialGrid, SumOfDiracs, optimal_transport_plan
 from sdot.solver.budget import Budget, NewtonProgress
 
@@ -43,7 +43,7 @@ class _CountingTriangulator:
 
 @pytest.mark.parametrize("seed", HARD)
 def test_every_diagram_is_counted(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    kernels = sdot.power_diagram.diagram_kernels
+    kernels = sdot.diagrams.diagram_kernels
     counting = type(
         "Counting", (_CountingTriangulator,), {"compiled": kernels.Triangulator, "diagrams": 0}
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from sdot.power_diagram import DiagramBuilder
+from sdot.diagrams import DiagramBuilder
 from sdot.solver.solution import Status
 
 

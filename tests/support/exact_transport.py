@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot import Box, Mesh, Polygon, PolynomialGrid
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.convex_pieces import PiecewiseAffineDensity
 from sdot.distributions.density import Density, Frame
-from sdot.power_diagram import DiagramArrays
 
 from .exact import (
     Moments,
