@@ -7,13 +7,21 @@ are equal if they are of equal content, so that what a framework compiles for on
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from sdot.content import array_digest, content_key
-from sdot.derivatives import gradients
+from sdot.derivatives import (
+    Linearisation,
+    PlanOutputs,
+    gradients,
+    hessian_product,
+    pull_back,
+    push_forward,
+)
 from sdot.distributions.density import Density
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sum_of_diracs import SumOfDiracs
@@ -24,21 +32,31 @@ from sdot.solver.solution import Solution
 from sdot.solver.solve import Options
 from sdot.validation import FloatArray
 
-__all__ = ["SolutionMap", "refuse_second_order"]
+__all__ = ["SolutionMap", "refuse_third_order"]
 
 _NOTHING = np.empty(0)
 
+T = TypeVar("T")
 
-class _Solved(NamedTuple):
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
     """A problem of concrete arrays, and its solution."""
 
     diracs: SumOfDiracs
     density: Density
     solution: Solution
 
+    @cached_property
+    def linearisation(self) -> Linearisation:
+        return Linearisation(self.diracs, self.density, self.solution)
+
 
 class SolutionMap:
-    """W2^2 between Diracs and a density as a function of some of their arrays.
+    """The transport between Diracs and a density as a function of some of their arrays.
+
+    Every method takes these arrays, float64, and solves the problem unless it was among the last
+    ones. Each raises `ConvergenceError`, or `ValueError` for values that are not allowed.
 
     Parameters
     ----------
@@ -68,19 +86,55 @@ class SolutionMap:
         self._solved: SolvedProblems[_Solved] = SolvedProblems()
 
     def value(self, arrays: Sequence[FloatArray]) -> float:
-        """Return W2^2 for float64 arrays; raises `ConvergenceError` and `ValueError`."""
-        return self._solution(arrays).solution.value
+        """Return W2^2."""
+        return self._solved_at(arrays).solution.value
 
     def gradients(self, arrays: Sequence[FloatArray], needed: Sequence[bool]) -> list[FloatArray]:
-        """Return the gradients in those of the arrays that are needed."""
-        solved = self._solution(arrays)
-        wanted = [False] * (len(self._diracs.arrays) + len(self._density.arrays))
-        for place, is_needed in zip(self._moving, needed, strict=True):
-            wanted[place] = is_needed
-        found = gradients(*solved, wanted)
-        return [gradient for gradient in found if gradient is not None]
+        """Return the gradients of W2^2 in those of the arrays that are needed."""
+        solved = self._solved_at(arrays)
+        wanted = self._everywhere(needed, False)
+        return _present(gradients(solved.diracs, solved.density, solved.solution, wanted))
 
-    def _solution(self, arrays: Sequence[FloatArray]) -> _Solved:
+    def hessian_product(
+        self,
+        arrays: Sequence[FloatArray],
+        directions: Sequence[FloatArray | None],
+        needed: Sequence[bool],
+    ) -> list[FloatArray]:
+        """Return how the needed gradients change along directions; None is zero."""
+        linearisation = self._solved_at(arrays).linearisation
+        wanted = self._everywhere(needed, False)
+        return _present(hessian_product(linearisation, self._everywhere(directions, None), wanted))
+
+    def outputs(self, arrays: Sequence[FloatArray]) -> PlanOutputs:
+        """Return what a plan says: value, potentials, barycentres, cell masses."""
+        solution = self._solved_at(arrays).solution
+        return PlanOutputs(
+            solution.value, solution.potentials, solution.barycenters, solution.cell_masses
+        )
+
+    def push_forward(
+        self, arrays: Sequence[FloatArray], directions: Sequence[FloatArray | None]
+    ) -> PlanOutputs:
+        """Return how the outputs change along directions."""
+        linearisation = self._solved_at(arrays).linearisation
+        return push_forward(linearisation, self._everywhere(directions, None))
+
+    def pull_back(
+        self, arrays: Sequence[FloatArray], cotangents: PlanOutputs, needed: Sequence[bool]
+    ) -> list[FloatArray]:
+        """Return the needed gradients of a combination of outputs."""
+        linearisation = self._solved_at(arrays).linearisation
+        return _present(pull_back(linearisation, cotangents, self._everywhere(needed, False)))
+
+    def _everywhere(self, items: Sequence[T], rest: T) -> list[T]:
+        """Return items at the places that move, and the same at all others."""
+        result = [rest] * (len(self._diracs.arrays) + len(self._density.arrays))
+        for place, item in zip(self._moving, items, strict=True):
+            result[place] = item
+        return result
+
+    def _solved_at(self, arrays: Sequence[FloatArray]) -> _Solved:
         key = tuple(array_digest(array) for array in arrays)
         known = self._solved.get(key)
         if known is None:
@@ -115,12 +169,16 @@ class SolutionMap:
         return hash(self._key)
 
 
-def refuse_second_order() -> NoReturn:
-    """Raise an error: the distance is differentiated once."""
+def refuse_third_order() -> NoReturn:
+    """Raise an error: what is differentiated here is a derivative that is the last one."""
     raise NotImplementedError(
-        "distance: second derivatives are not available; differentiate once, or take "
-        "differences of gradients"
+        "expected at most two derivatives of the distance, and one of a plan's barycenters, "
+        "potentials and cell_masses; take differences of these for more"
     )
+
+
+def _present(items: Sequence[FloatArray | None]) -> list[FloatArray]:
+    return [item for item in items if item is not None]
 
 
 def _without(distribution: Any, places: Sequence[int]) -> Any:

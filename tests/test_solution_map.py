@@ -65,7 +65,7 @@ def test_a_problem_is_solved_once_for_value_and_gradients(monkeypatch: pytest.Mo
 def test_a_density_that_does_not_move_keeps_its_kernels() -> None:
     density = PolynomialGrid(IMAGE)
     solution_map = _map(density=density)
-    assert solution_map._solution([SITES]).density is density
+    assert solution_map._solved_at([SITES]).density is density
 
 
 def test_what_is_kept_is_bounded_and_dies_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:

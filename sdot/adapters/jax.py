@@ -6,19 +6,22 @@ derivative of the one before.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from sdot.adapters.failures import report_failure
-from sdot.adapters.jax_primitives import Type, host_call
+from sdot.adapters.jax_primitives import Type, host_call, linear_call
+from sdot.adapters.jax_types import aligned
 from sdot.driver import driver
 from sdot.results import ResultFormat
-from sdot.solution_map import SolutionMap, refuse_second_order
+from sdot.solution_map import SolutionMap, refuse_third_order
 from sdot.validation import FloatArray
 
 __all__ = ["default_format", "differentiable_distance", "format_of", "from_numpy"]
@@ -55,13 +58,23 @@ def differentiable_distance(
 
 
 def _as_floating(argument: Any, dtype: Any) -> jax.Array:
-    array = jnp.asarray(argument)
+    array = argument if isinstance(argument, jax.Array) else jnp.asarray(argument)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(dtype)
 
 
 @dataclass(frozen=True)
-class _Value:
+class _OfMap:
+    """A call of a solution map."""
+
     solution_map: SolutionMap
+
+    def report(self, failure: Exception) -> None:
+        """Take note of a failure that cannot be raised."""
+        report_failure(self.solution_map, failure)
+
+
+@dataclass(frozen=True)
+class _Value(_OfMap):
     dtype: Any
 
     def result_types(self, operands: Sequence[Type]) -> list[Type]:
@@ -69,9 +82,6 @@ class _Value:
 
     def __call__(self, *operands: FloatArray) -> list[Any]:
         return [self.solution_map.value(operands)]
-
-    def report(self, failure: Exception) -> None:
-        report_failure(self.solution_map, failure)
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         moving = tuple(tangent is not None for tangent in tangents)
@@ -81,8 +91,7 @@ class _Value:
 
 
 @dataclass(frozen=True)
-class _ValueAndGradients:
-    solution_map: SolutionMap
+class _ValueAndGradients(_OfMap):
     dtype: Any
     needed: tuple[bool, ...]
 
@@ -93,11 +102,52 @@ class _ValueAndGradients:
         value = self.solution_map.value(operands)
         return [value, *self.solution_map.gradients(operands, self.needed)]
 
-    def report(self, failure: Exception) -> None:
-        report_failure(self.solution_map, failure)
-
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        refuse_second_order()
+        moving = tuple(tangent is not None for tangent in tangents)
+        both = tuple(one or other for one, other in zip(moving, self.needed, strict=True))
+        value, *found = host_call(replace(self, needed=both), primals)
+        gradients = dict(zip(_places(both), found, strict=True))
+        directions = _only(tangents, moving)
+        change = _change(value, [gradients[k] for k in _places(moving)], directions)
+        product = _HessianProduct(self.solution_map, moving, self.needed)
+        changes = linear_call(product, [*primals, *directions])
+        return [value, *(gradients[k] for k in _places(self.needed))], [change, *changes]
+
+
+@dataclass(frozen=True)
+class _HessianProduct(_OfMap):
+    """From directions along some arrays to the changes of the gradients that are needed."""
+
+    along: tuple[bool, ...]
+    needed: tuple[bool, ...]
+
+    @property
+    def fixed(self) -> int:
+        return len(self.along)
+
+    def result_types(self, operands: Sequence[Type]) -> list[Type]:
+        return _only(operands[: self.fixed], self.needed)
+
+    def __call__(self, *operands: FloatArray) -> list[Any]:
+        arrays, rest = operands[: self.fixed], iter(operands[self.fixed :])
+        directions = [next(rest) if moves else None for moves in self.along]
+        return self.solution_map.hessian_product(arrays, directions, self.needed)
+
+    def transposed(self, given: Sequence[bool], wanted: Sequence[bool]) -> _HessianProduct:
+        return replace(self, along=_kept(self.needed, given), needed=_kept(self.along, wanted))
+
+    def refuse_derivative(self) -> None:
+        refuse_third_order()
+
+
+def _places(wanted: Sequence[bool]) -> list[int]:
+    return [k for k, is_wanted in enumerate(wanted) if is_wanted]
+
+
+def _kept(flags: Sequence[bool], kept: Sequence[bool]) -> tuple[bool, ...]:
+    """Return flags of which only some that are set stay set."""
+    rest = iter(kept)
+    return tuple(flag and next(rest) for flag in flags)
 
 
 def _only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
@@ -105,9 +155,13 @@ def _only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
 
 
 def _change(value: Any, gradients: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """Return the change of the value along tangents."""
-    change = jnp.zeros_like(value)
+    """Return the change of the value along tangents.
+
+    In primitives: outside of `jax.jit` those of `jax.numpy` would take longer than a small solve.
+    """
+    products = []
     for gradient, tangent in zip(gradients, tangents, strict=True):
-        product = jnp.sum(gradient * tangent.astype(gradient.dtype))
-        change = change + product.astype(value.dtype)
-    return change
+        product = lax.mul(*aligned([gradient, lax.convert_element_type(tangent, gradient.dtype)]))
+        total = lax.reduce_sum(product, range(product.ndim))
+        products.append(lax.convert_element_type(total, value.dtype))
+    return functools.reduce(lax.add, products)

@@ -18,7 +18,7 @@ __all__ = ["aligned", "output_type"]
 
 def aligned(operands: Sequence[Any]) -> list[jax.Array]:
     """Return arrays that all vary along the axes along which one of them does."""
-    arrays = [jnp.asarray(operand) for operand in operands]
+    arrays = [x if isinstance(x, jax.Array) else jnp.asarray(x) for x in operands]
     varying = [_varying_axes(array) for array in arrays]
     together = frozenset().union(*varying)
     return [

@@ -95,13 +95,6 @@ def test_no_grad_makes_no_graph() -> None:
         assert _cost(_tensor(SITES)).grad_fn is None
 
 
-def test_a_second_derivative_is_refused_not_wrong() -> None:
-    y = _tensor(SITES)
-    (gradient,) = torch.autograd.grad(_cost(y), y, create_graph=True)
-    with pytest.raises(RuntimeError):
-        gradient.sum().backward()
-
-
 def test_functional_transforms() -> None:
     y = _tensor(SITES, grad=False)
     reference = y.clone().requires_grad_()
