@@ -21,7 +21,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint pytest examples bench wheel soak docs clean
+.PHONY: demo test lint pytest examples bench wheel soak mutants docs clean
 
 demo: $(VENV)/installed
 	@for name in $(EXAMPLES); do \
@@ -61,6 +61,11 @@ wheel: $(VENV)/installed
 
 soak: $(VENV)/installed
 	$(PYTHON) tests/soak.py
+
+# Half an hour at most: what the tests would not notice.
+mutants: $(VENV)/installed
+	@$(PIP) install 'cosmic-ray>=8.4,<9'
+	$(PYTHON) tests/mutants.py
 
 # The gallery shows the examples' pictures; those that are there are not made again.
 docs: $(VENV)/installed $(EXAMPLES:%=pictures/%.png)
