@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.density import CellMoments
 from sdot.execution import Execution
+from sdot.solver.budget import Budget
 from sdot.solver.certificate import error_bound
-from sdot.solver.newton import NewtonResult
-from sdot.solver.problem import Evaluation, Normalisation, TransportProblem
+from sdot.solver.problem import Normalisation, TransportProblem
 from sdot.validation import FloatArray, freeze
 
 __all__ = ["Solution", "Status", "make_solution", "make_status"]
@@ -21,7 +22,7 @@ class Status:
     Attributes
     ----------
     converged : whether ``mass_error`` is at most the tolerance.
-    mass_error : greatest error of a cell mass relative to its target, at the returned weights.
+    mass_error : greatest error of a returned cell mass relative to its target.
     iterations : Newton steps.
     diagrams : power diagrams built, from scratch or by flips, in all ways, stages and clusters
         together; a trial step that hides a site is refused without one.
@@ -59,35 +60,35 @@ class Solution:
         return float(self.masses.sum())
 
 
-def make_status(result: NewtonResult, tol: float, max_iterations: int) -> Status:
+def make_status(mass_error: float, budget: Budget, tol: float) -> Status:
     """Say how a solve ended, and what to do if it did not converge."""
-    reached = f"relative mass error {result.mass_error:.1e} after {result.iterations} Newton steps"
-    if result.reached(tol):
+    converged = mass_error <= tol
+    reached = f"relative mass error {mass_error:.1e} after {budget.iterations} Newton steps"
+    if converged:
         message = f"converged: {reached}"
-    elif result.iterations >= max_iterations:
+    elif budget.is_spent:
         message = f"stopped at max_iterations: {reached}; raise max_iterations or tol"
     else:
         message = (
             f"stalled: {reached}, more than tol={tol:.1e}; raise tol, merge sites that are "
             "almost coincident, or leave out those of hardly any mass"
         )
-    return Status(
-        result.reached(tol), result.mass_error, result.iterations, result.diagrams, message
-    )
+    return Status(converged, mass_error, budget.iterations, budget.diagrams, message)
 
 
 def make_solution(
     problem: TransportProblem,
     normalisation: Normalisation,
-    evaluation: Evaluation,
+    diagram: DiagramArrays,
+    moments: CellMoments,
     masses: FloatArray,
+    *,
     status: Status,
 ) -> Solution:
     """Carry the cells of a normalised problem back to the caller's units."""
     total = float(masses.sum())
-    kernel = problem.kernel
-    cells = normalisation.cells(kernel.moments(evaluation.diagram))
-    potentials = normalisation.potentials(evaluation.weights)
+    cells = normalisation.cells(moments)
+    potentials = normalisation.potentials(diagram.weights)
     potentials -= (potentials * masses).sum() / total
     filled = cells.masses > 0
     distances = (cells.gaps**2).sum(axis=1)
@@ -99,8 +100,8 @@ def make_solution(
         cells,
         potentials,
         residual / total,
-        normalisation.potential_ranges(evaluation.diagram),
-        normalisation.rounding(kernel.rounding),
+        normalisation.potential_ranges(diagram),
+        normalisation.rounding(problem.kernel.rounding),
     )
     return Solution(
         value=primal + float((residual * potentials).sum()),
@@ -113,7 +114,7 @@ def make_solution(
         potentials=freeze(potentials),
         status=status,
         error_bound=total * bound,
-        diagram=evaluation.diagram,
+        diagram=diagram,
         normalisation=normalisation,
         execution=problem.execution,
     )

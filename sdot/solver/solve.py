@@ -11,6 +11,7 @@ from sdot.distributions.memory import Memory
 from sdot.execution import SERIAL, Execution
 from sdot.solver.budget import Budget, NewtonProgress
 from sdot.solver.ladder import climb
+from sdot.solver.polish import mass_error, polished
 from sdot.solver.problem import normalise
 from sdot.solver.solution import Solution, make_solution, make_status
 from sdot.solver.warm_start import Remembered, predicted_potentials, remember
@@ -50,9 +51,12 @@ def solve(
     if predicted is not None:
         predicted = normalisation.normalised_weights(predicted)
     result = climb(problem, predicted, options.tol)
-    status = make_status(result, options.tol, options.max_iterations)
+    evaluation, moments = polished(problem, result.evaluation, options.tol)
+    status = make_status(mass_error(problem, moments), budget, options.tol)
     _logger.info("%d sites: %s", len(positions), status.message)
-    solution = make_solution(problem, normalisation, result.evaluation, masses, status)
+    solution = make_solution(
+        problem, normalisation, evaluation.diagram, moments, masses, status=status
+    )
     if options.warm_start and status.converged:
         remember(Remembered(positions, solution.barycenters, solution.potentials), memories)
     return solution

@@ -59,7 +59,8 @@ def test_steps_are_numbered_over_all_ways_and_the_error_never_grows(seed: int) -
     assert [step.iteration for step in steps] == list(range(1, plan.status.iterations + 1))
     errors = [step.mass_error for step in steps]
     assert errors == sorted(errors, reverse=True)
-    assert errors[-1] == plan.status.mass_error
+    # Measured on the masses that Newton's method sees, and on those that are returned.
+    assert errors[-1] == pytest.approx(plan.status.mass_error, rel=1e-3, abs=1e-8)
     assert all(np.isfinite(errors))
 
 
@@ -106,7 +107,7 @@ def test_the_plan_of_a_failed_solve_is_the_best_that_was_seen() -> None:
     steps: list[NewtonProgress] = []
     plan = attempt(HARD[0], callback=steps.append, max_iterations=40)
     assert not plan.status.converged
-    assert plan.status.mass_error == steps[-1].mass_error
+    assert plan.status.mass_error == pytest.approx(steps[-1].mass_error, rel=1e-6)
     targets = plan.density.total_mass / len(plan.cell_masses)
     found = np.abs(plan.cell_masses / targets - 1).max()
     assert found == pytest.approx(plan.status.mass_error, rel=1e-6)

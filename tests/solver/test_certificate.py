@@ -157,7 +157,9 @@ def _solution_at(
     """The plan of any weights, as if a solve had ended there."""
     problem, back = normalise(sites, masses, density)
     status = Status(True, 0.0, 0, 0, "")
-    return make_solution(problem, back, problem.evaluate(weights), masses, status)
+    diagram = problem.builder.build(weights)
+    moments = problem.kernel.moments(diagram)
+    return make_solution(problem, back, diagram, moments, masses, status=status)
 
 
 @pytest.mark.parametrize("missing", [1.0, 10.0, 1e3])
