@@ -15,7 +15,8 @@ from sdot.distributions.sum_of_densities import SumOfDensities
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
 from sdot.distributions.sum_of_gaussians import SumOfGaussians
 from sdot.driver import driver
-from sdot.errors import ConvergenceError
+from sdot.errors import ConvergenceError, NotDifferentiableError
+from sdot.hessian import hessian_product
 from sdot.plan import OtPlan, optimal_transport_plan
 from sdot.power_diagram import PowerDiagram
 
@@ -31,6 +32,7 @@ __all__ = [
     "Box",
     "ConvergenceError",
     "Mesh",
+    "NotDifferentiableError",
     "OtPlan",
     "Polygon",
     "PolynomialGrid",
@@ -42,6 +44,7 @@ __all__ = [
     "SumOfWeightedDiracs",
     "distance",
     "driver",
+    "hessian_product",
     "optimal_transport_plan",
     "plot",
 ]

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator
 
+from sdot.derivatives import Linearisation, hessian_operator
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
@@ -101,6 +103,42 @@ class OtPlan:
     def brenier_potential(self) -> Any:
         """The same as `potentials`."""
         return self.potentials
+
+    def converted(self, array: FloatArray) -> Any:
+        """Return an array in the framework, dtype and device of the plan's results."""
+        return self._format.convert(array)
+
+    @cached_property
+    def linearisation(self) -> Linearisation:
+        """The linear operator behind all derivatives of the plan, for relative weights = masses."""
+        solution = self._solution
+        diracs = SumOfDiracs(solution.positions, solution.masses, solution.total_mass)
+        return Linearisation(diracs, self._density, solution)
+
+    def hessian(self) -> LinearOperator:
+        """Return the Hessian of W2^2 in the positions, as an operator that is never formed.
+
+        Returns
+        -------
+        scipy.sparse.linalg.LinearOperator, (2 n, 2 n)
+            Symmetric, of float64, on positions that are raveled: x and y of the first site, of the
+            second, ... Its first product factors the Newton matrix; every further one is one solve
+            with the factor. `sdot.hessian_product` does the same for weights and densities.
+
+        Raises
+        ------
+        NotDifferentiableError
+            If W2^2 is not twice differentiable: a cell has no mass, or an edge is along a jump of
+            the density; and from products, if coincident sites move apart.
+
+        Examples
+        --------
+        >>> from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan
+        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4]]), PolynomialGrid([[1.0]]))
+        >>> plan.hessian() @ [0.0, 1.0]
+        array([0., 2.])
+        """
+        return hessian_operator(self.linearisation)
 
     @cached_property
     def power_diagram(self) -> PowerDiagram:

@@ -7,12 +7,13 @@ differentiated with respect to: tangents and gradients are sequences of arrays o
 from sdot.derivatives.first_order import gradients, position_gradient, weight_gradient
 from sdot.derivatives.linearisation import Linearisation
 from sdot.derivatives.plan_outputs import PlanOutputs, pull_back, push_forward
-from sdot.derivatives.second_order import hessian_product
+from sdot.derivatives.second_order import hessian_operator, hessian_product
 
 __all__ = [
     "Linearisation",
     "PlanOutputs",
     "gradients",
+    "hessian_operator",
     "hessian_product",
     "position_gradient",
     "pull_back",

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator
 
 from sdot.derivatives.linearisation import Linearisation
 from sdot.derivatives.plan_outputs import Change, change_of, checked
 from sdot.distributions.density_derivatives import AffineFunction
 from sdot.validation import FloatArray
 
-__all__ = ["hessian_product"]
+__all__ = ["hessian_operator", "hessian_product"]
 
 Tangents = Sequence[FloatArray | None]
 
@@ -57,6 +58,21 @@ def hessian_product(
     else:
         found += [None] * (len(needed) - count)
     return checked(found, needed)
+
+
+def hessian_operator(linearisation: Linearisation) -> LinearOperator:
+    """Return the Hessian (2 n, 2 n) in the positions, raveled."""
+    count = len(linearisation.solution.positions)
+    arrays = len(linearisation.diracs.arrays) + len(linearisation.density.arrays)
+    needed = [True] + [False] * (arrays - 1)
+
+    def product(direction: FloatArray) -> FloatArray:
+        move = np.asarray(direction, dtype=np.float64).reshape(count, 2)
+        found = hessian_product(linearisation, [move, *[None] * (arrays - 1)], needed)[0]
+        assert found is not None
+        return found.ravel()
+
+    return LinearOperator((2 * count, 2 * count), product, product, dtype=np.float64)
 
 
 def _of_positions(linearisation: Linearisation, change: Change) -> FloatArray:
