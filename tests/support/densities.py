@@ -47,7 +47,7 @@ DENSITIES: dict[str, Make] = {
     "linear grid": lambda rng: PolynomialGrid(_grid(rng, 1), ((0, 0), (1, 2))),
     "cubic grid": lambda rng: PolynomialGrid(_grid(rng, 3), mass=None),
     "spline": lambda rng: SplineGrid(rng.uniform(0.5, 2, (5, 6)), continuity=1),
-    "limited spline": lambda rng: SplineGrid(rng.uniform(0, 1, (5, 6)) ** 4, mass=2),
+    "limited spline": lambda rng: SplineGrid(0.01 + rng.random((5, 6)) ** 4, mass=2),
     "clipped spline": lambda rng: SplineGrid(
         rng.uniform(0, 2, (5, 6)), continuity=2, negative="clip"
     ),
