@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sdot.frameworks import needs_derivative
-from sdot.plan import check_converged, check_options, check_pair, solve_numpy
+from sdot.plan import (
+    check_converged,
+    check_masses,
+    check_options,
+    ordered_pair,
+    solve_numpy,
+)
 from sdot.results import result_format
 from sdot.solution_map import SolutionMap
 
@@ -73,15 +79,17 @@ def distance(
     >>> print(f"{distance(SumOfDiracs([[0.5, 0.5]]), PolynomialGrid([[[1.0]]])):.6f}")
     0.166667
     """
-    diracs, density = check_pair(f, g)
+    diracs, density = ordered_pair(f, g)
     options = check_options(tol, max_iterations, warm_start)
     leaves = (*diracs.arrays, *density.arrays)
     result = result_format(*leaves)
     moving = [k for k, leaf in enumerate(leaves) if needs_derivative(leaf)]
     if not moving:
+        diracs, density = diracs.snapshot, density.snapshot
         solution = check_converged(solve_numpy(diracs, density, options), density, result)
         return result.convert(solution.value)
-
+    if density.has_values and not diracs.has_values:  # later nothing can be raised
+        check_masses(diracs, density.snapshot)
     solution_map = SolutionMap(diracs, density, options, result, moving)
     arguments = [leaves[k] for k in moving]
     return result.adapter.differentiable_distance(solution_map, arguments, result)

@@ -15,7 +15,6 @@ from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
-from sdot.frameworks import needs_derivative
 from sdot.power_diagram import PowerDiagram
 from sdot.progress import ProgressLine
 from sdot.results import ResultFormat, result_format
@@ -27,9 +26,10 @@ from sdot.validation import FloatArray, check_iterations, check_tolerance
 __all__ = [
     "OtPlan",
     "check_converged",
+    "check_masses",
     "check_options",
-    "check_pair",
     "optimal_transport_plan",
+    "ordered_pair",
     "solve_numpy",
 ]
 
@@ -196,14 +196,14 @@ def optimal_transport_plan(
     ConvergenceError
         If the tolerance was not reached; its ``plan`` is the best one found.
     """
-    diracs, density = check_pair(f, g)
+    diracs, density = ordered_pair(f, g)
     if not (diracs.has_values and density.has_values):
         raise TypeError(
             "optimal_transport_plan: expected concrete arrays, not arrays traced by JAX or wrapped "
             "by torch.func; call it outside of jit and grad, or use sdot.distance"
         )
     result = result_format(*diracs.arrays, *density.arrays)
-    diracs, density = check_pair(diracs.present, density.present)
+    diracs, density = diracs.snapshot, density.snapshot
     options = check_options(tol, max_iterations, warm_start, callback)
     if progress:
         solution = _solve_with_progress(diracs, density, options)
@@ -241,8 +241,8 @@ def check_options(
     return Options(check_tolerance(tol), check_iterations(max_iterations), callback, warm_start)
 
 
-def check_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
-    """Return the Diracs and the density of a pair in either order, of equal mass."""
+def ordered_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
+    """Return the Diracs and the density of a pair in either order."""
     if isinstance(g, SumOfDiracs):
         f, g = g, f
     if not isinstance(f, SumOfDiracs) or not isinstance(g, Density):
@@ -250,17 +250,22 @@ def check_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
             "expected a SumOfDiracs and a density such as PolynomialGrid, "
             f"not {type(f).__name__} and {type(g).__name__}"
         )
-    is_known = not any(needs_derivative(array) for array in g.arrays)
-    if is_known and abs(f.mass - g.total_mass) > _SAME_MASS * g.total_mass:
-        raise ValueError(
-            "expected Diracs and a density of the same total mass, not "
-            f"{f.mass:g} and {g.total_mass:g}; give both the same mass="
-        )
     return f, g
 
 
+def check_masses(diracs: SumOfDiracs, density: Density) -> None:
+    """Refuse Diracs and a density of unlike total mass."""
+    total = density.total_mass
+    if abs(diracs.mass - total) > _SAME_MASS * total:
+        raise ValueError(
+            "expected Diracs and a density of the same total mass, not "
+            f"{diracs.mass:g} and {total:g}; give both the same mass="
+        )
+
+
 def solve_numpy(diracs: SumOfDiracs, density: Density, options: Options) -> Solution:
-    """Solve for concrete Diracs."""
+    """Solve for Diracs and a density whose arrays have values, and are snapshots."""
+    check_masses(diracs, density)
     positions = diracs.numpy_positions
     weights = diracs.numpy_weights
     masses: FloatArray = np.ones(len(positions)) if weights is None else weights

@@ -25,7 +25,8 @@ from sdot.derivatives import (
 from sdot.distributions.density import Density
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sum_of_diracs import SumOfDiracs
-from sdot.plan import check_converged, check_pair, solve_numpy
+from sdot.frameworks import framework_of, to_numpy
+from sdot.plan import check_converged, solve_numpy
 from sdot.results import ResultFormat
 from sdot.solved_problems import SolvedProblems
 from sdot.solver.solution import Solution
@@ -146,7 +147,6 @@ class SolutionMap:
         rest = iter(arrays)
         diracs = _with(self._diracs, self._moving_diracs, [next(rest) for _ in self._moving_diracs])
         density = _with(self._density, self._moving_density, list(rest))
-        check_pair(diracs, density)
         solution = solve_numpy(diracs, density, self._options)
         return _Solved(diracs, density, check_converged(solution, density, self._result))
 
@@ -182,14 +182,21 @@ def _present(items: Sequence[FloatArray | None]) -> list[FloatArray]:
 
 
 def _without(distribution: Any, places: Sequence[int]) -> Any:
-    """Return a distribution with nothing in place of some arrays."""
-    return _with(distribution, places, [_NOTHING] * len(places))
+    """Return a distribution with nothing in place of some arrays, and the rest as it is now."""
+    if not places:
+        return distribution.snapshot
+    arrays = [_NOTHING if k in places else _now(a) for k, a in enumerate(distribution.arrays)]
+    return distribution.with_arrays(arrays)
+
+
+def _now(array: Any) -> Any:
+    return to_numpy(array).copy() if framework_of(array) == "torch" else array
 
 
 def _with(distribution: Any, places: Sequence[int], values: Sequence[FloatArray]) -> Any:
     """Return a distribution with other arrays at places; itself, with its kernels, if at none."""
     if not places:
-        return distribution.present
+        return distribution
     arrays = list(distribution.arrays)
     for place, value in zip(places, values, strict=True):
         arrays[place] = value

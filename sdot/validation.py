@@ -30,11 +30,29 @@ __all__ = [
     "check_tolerance",
     "check_weights",
     "freeze",
+    "refuse_unreadable",
 ]
+
+
+def refuse_unreadable(array: Any, name: str) -> None:
+    """Refuse arrays that have more to them than numbers: masks and fields."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected a plain array, not a masked one, whose mask would be lost; fill it "
+            "with values that mean what you want, such as array.filled(0)"
+        )
+    dtype = getattr(array, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.names is not None:
+        raise TypeError(
+            f"{name}: expected a plain array of real numbers, not a structured one with the "
+            f"fields {', '.join(dtype.names)}; pass them as columns of one array, for instance "
+            "numpy.lib.recfunctions.structured_to_unstructured(array)"
+        )
 
 
 def check_real_array(array: Any, name: str) -> FloatArray:
     """Return a float64, C-ordered NumPy copy of a real array without NaN or infinities."""
+    refuse_unreadable(array, name)
     values = to_numpy(array)
     if values.dtype.kind not in "fiub":
         raise TypeError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from sdot.cgal_wrap.pieces.piece_integrals import PiecesKernel
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.computed import computed
 from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import (
     CellMoments,
@@ -87,7 +87,7 @@ class PiecewiseAffineDensity(Density):
     def pieces(self) -> Pieces:
         """The pieces, with the density scaled to its total mass."""
 
-    @cached_property
+    @computed
     def domain(self) -> FloatArray:
         """The corners (k, 2) of the convex hull, counter-clockwise."""
         return freeze(convex_hull(self.pieces.points))
@@ -96,11 +96,11 @@ class PiecewiseAffineDensity(Density):
         """Return the box around the pieces with mass."""
         return self._support.box
 
-    @cached_property
+    @computed
     def _support(self) -> Pieces:
         return self.pieces.only(self.pieces.has_mass)
 
-    @cached_property
+    @computed
     def _compiled(self) -> PiecesKernel:
         return _compiled(self._support)
 

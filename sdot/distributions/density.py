@@ -233,7 +233,7 @@ class Density(Distribution):
         numpy.ndarray, (...)
             Zero outside the support.
         """
-        return self.values_at(check_points(points), driver.execution)
+        return self.snapshot.values_at(check_points(points), driver.execution)
 
     @abstractmethod
     def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
@@ -245,7 +245,8 @@ class Density(Distribution):
         Solves for the same density ask for the same frame, as the derivatives do after them.
         """
         key = (np.concatenate(frame).tobytes(), execution)
-        return self._latest_kernel.get(key, lambda: self.kernel_in(frame, execution))
+        snapshot = self.snapshot
+        return snapshot._latest_kernel.get(key, lambda: snapshot.kernel_in(frame, execution))
 
     @cached_property
     def _latest_kernel(self) -> Latest[DensityKernel]:

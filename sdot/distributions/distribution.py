@@ -1,11 +1,14 @@
 """What Diracs and densities have in common: arrays that can be differentiated, and options.
 
 The arrays may be of any framework, and inside a traced function they have no values. So a
-distribution keeps its arguments as they came and computes everything else from them when asked.
+distribution keeps its arguments and computes everything else from them when asked. One rule holds
+for all frameworks: NumPy and JAX arrays (and lists) are snapshots, taken when the object is made; a
+tensor is read at every call, whether or not it requires a gradient.
 """
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -13,9 +16,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from sdot.distributions.memory import Memory
-from sdot.frameworks import attend_imports, has_no_values, needs_derivative, to_numpy
+from sdot.frameworks import (
+    attend_imports,
+    framework_of,
+    has_no_values,
+    needs_derivative,
+    to_numpy,
+)
+from sdot.validation import freeze, refuse_unreadable
 
-__all__ = ["Distribution"]
+__all__ = ["Distribution", "array_or_none", "kept"]
 
 
 class Distribution:
@@ -48,7 +58,7 @@ class Distribution:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The parameters by name, as the caller gave them."""
+        """The parameters by name: what is kept of the caller's arguments (see `kept`)."""
         return self._parameters
 
     @property
@@ -79,14 +89,30 @@ class Distribution:
         return self.assembled(parameters, self._options, self.memory)
 
     @property
-    def present(self) -> Self:
-        """The same with the values that tensors have now.
+    def snapshot(self) -> Self:
+        """The same with the values that tensors have now; itself if it has no tensors.
 
-        What is computed from arrays is kept; but an optimiser writes to the tensors it trains.
+        An optimiser writes to the tensors it trains. As long as it does not, the snapshot is the
+        same object, with all that has been computed from it.
         """
-        if not any(needs_derivative(array) for array in self.arrays):
+        arrays = self.arrays
+        if not any(framework_of(array) == "torch" for array in arrays):
             return self
-        return self.with_arrays([to_numpy(array) for array in self.arrays])
+        if any(has_no_values(array) for array in arrays):
+            raise TypeError(
+                "expected a concrete tensor, not one that torch.func has wrapped; build this "
+                "object, or ask for its values, outside of the transformed function"
+            )
+        last: Self | None = self.__dict__.get("_last_snapshot")
+        known = {} if last is None else last.parameters
+        parameters = {
+            name: _now(value, known.get(name)) for name, value in self._parameters.items()
+        }
+        if last is not None and all(value is known[name] for name, value in parameters.items()):
+            return last
+        snapshot = self.assembled(parameters, self._options, self.memory)
+        self.__dict__["_last_snapshot"] = snapshot
+        return snapshot
 
 
 def _leaves(values: Any) -> Iterator[Any]:
@@ -101,6 +127,45 @@ def _refilled(value: Any, rest: Iterator[Any]) -> Any:
     if isinstance(value, Distribution):
         return value.with_arrays([next(rest) for _ in value.arrays])
     return None if value is None else next(rest)
+
+
+def _now(value: Any, last: Any) -> Any:
+    """What a parameter is now: the last snapshot's if it is the same."""
+    if isinstance(value, Distribution):
+        return value.snapshot
+    if framework_of(value) != "torch":
+        return value
+    values = to_numpy(value)
+    if last is not None and values.dtype == last.dtype and np.array_equal(values, last):
+        return last
+    return freeze(values.copy())
+
+
+def kept(value: Any, name: str) -> Any:
+    """Return what an object keeps of an array argument.
+
+    A tensor is kept as it is, and read at every call; JAX arrays cannot change. Of everything else
+    a read-only copy is kept: the object does not change with the caller's array.
+    """
+    if value is None or framework_of(value) in ("jax", "torch"):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(_kept_item(item, name) for item in value)
+    if isinstance(value, numbers.Number | str):
+        return value
+    refuse_unreadable(value, name)
+    return freeze(np.array(value))
+
+
+def _kept_item(item: Any, name: str) -> Any:
+    if framework_of(item) not in ("jax", "torch"):
+        return kept(item, name)
+    if has_no_values(item) or needs_derivative(item):
+        raise TypeError(
+            f"{name}: expected one array, not a list of arrays that are to be differentiated; "
+            "stack them first (jnp.stack, torch.stack)"
+        )
+    return freeze(to_numpy(item).copy())
 
 
 def array_or_none(value: Any) -> Any:

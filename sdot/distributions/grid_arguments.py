@@ -8,7 +8,7 @@ import numpy as np
 
 from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.frameworks import to_numpy
-from sdot.validation import FloatArray, check_box, check_real_array, freeze
+from sdot.validation import FloatArray, check_box, check_real_array, freeze, refuse_unreadable
 
 __all__ = [
     "check_box_shape",
@@ -99,6 +99,7 @@ def describe_frame(lines: tuple[FloatArray, FloatArray] | None, mass: float | No
 
 def grey_levels(array: Any, invert: bool) -> FloatArray:
     """Return the luminance (height, width) of an image, 1 for white or, inverted, for black."""
+    refuse_unreadable(array, "array")
     image = to_numpy(array)
     white = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
     levels = check_real_array(image, "array") / white

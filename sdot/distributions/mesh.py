@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.computed import computed
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel, PiecewiseAffineDensity
 from sdot.distributions.density import CellPotential, Frame, SolvedCells
 from sdot.distributions.density_derivatives import Gradients, NormalisedDerivative, Tangents
+from sdot.distributions.distribution import kept
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import to_numpy
-from sdot.validation import FloatArray, check_mass, check_real_array, freeze
+from sdot.validation import FloatArray, check_mass, check_real_array, freeze, refuse_unreadable
 
 __all__ = ["Mesh"]
 
@@ -43,7 +44,8 @@ class Mesh(PiecewiseAffineDensity):
 
     Attributes
     ----------
-    values : the ``values`` argument as given, never written to.
+    values : the ``values`` argument; of a NumPy array a read-only copy, while a tensor is read at
+        every call.
     vertices, triangles, per : read-only arrays, and what the values belong to.
     domain : the corners of the convex hull.
     box, total_mass : the frame and the integral of the density.
@@ -79,7 +81,7 @@ class Mesh(PiecewiseAffineDensity):
     ) -> None:
         corners = freeze(_check_vertices(vertices))
         indices = freeze(_check_triangles(triangles, corners))
-        self._parameters = {"values": values}
+        self._parameters = {"values": kept(values, "values")}
         self._options = {
             "vertices": corners,
             "triangles": indices,
@@ -91,7 +93,7 @@ class Mesh(PiecewiseAffineDensity):
 
     @property
     def values(self) -> Any:
-        """The ``values`` argument as given."""
+        """The ``values`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["values"]
 
     @property
@@ -122,7 +124,7 @@ class Mesh(PiecewiseAffineDensity):
             f"mass {self.total_mass:g})"
         )
 
-    @cached_property
+    @computed
     def pieces(self) -> Pieces:
         """The triangles, with the density scaled to its total mass."""
         corners, factor = self._corners, self.total_mass / self._given_mass
@@ -133,11 +135,11 @@ class Mesh(PiecewiseAffineDensity):
         offsets = 3 * np.arange(len(corners) + 1, dtype=np.int64)
         return Pieces(corners.reshape(-1, 2), offsets, at_corners[:, 0], slopes)
 
-    @cached_property
+    @computed
     def _corners(self) -> FloatArray:
         return np.asarray(self.vertices[self.triangles])
 
-    @cached_property
+    @computed
     def _values_at_corners(self) -> FloatArray:
         values = check_real_array(self.values, "values")
         negative = np.flatnonzero(values < 0)
@@ -150,7 +152,7 @@ class Mesh(PiecewiseAffineDensity):
             return np.repeat(values[:, None], 3, axis=1)
         return np.asarray(values[self.triangles])
 
-    @cached_property
+    @computed
     def _given_mass(self) -> float:
         """The integral of the values as they were given."""
         total = float((_twice_areas(self._corners) / 6) @ self._values_at_corners.sum(axis=1))
@@ -248,6 +250,7 @@ def _check_vertices(vertices: Any) -> FloatArray:
 
 def _check_triangles(triangles: Any, vertices: FloatArray) -> IndexArray:
     """Return the triangles (t, 3), counter-clockwise."""
+    refuse_unreadable(triangles, "triangles")
     given = to_numpy(triangles)
     if given.dtype.kind not in "iu":
         raise TypeError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.computed import computed
 from sdot.distributions.density import (
     CellMoments,
     CellPotential,
@@ -17,6 +17,7 @@ from sdot.distributions.density import (
     Frame,
     SolvedCells,
 )
+from sdot.distributions.distribution import kept
 from sdot.distributions.grid_arguments import (
     check_box_shape,
     check_coefficients,
@@ -64,7 +65,8 @@ class PolynomialGrid(Density):
 
     Attributes
     ----------
-    values : the ``values`` argument as given, never written to.
+    values : the ``values`` argument; of a NumPy array a read-only copy, while a tensor is read at
+        every call.
     coefficients : read-only scaled coefficients (nx, ny, k + 1, k + 1).
     x_lines, y_lines : read-only grid lines.
     box, total_mass : the frame and the integral of the density.
@@ -100,7 +102,10 @@ class PolynomialGrid(Density):
         shape = grid_shape(values)
         if is_parameter:
             check_box_shape(domain)
-        self._parameters = {"values": values, "domain": domain if is_parameter else None}
+        self._parameters = {
+            "values": kept(values, "values"),
+            "domain": domain if is_parameter else None,
+        }
         self._options = {
             "grid_lines": None if is_parameter else grid_lines_of(shape, domain, knots),
             "is_uniform": knots is None,
@@ -142,15 +147,15 @@ class PolynomialGrid(Density):
 
     @property
     def values(self) -> Any:
-        """The ``values`` argument as given."""
+        """The ``values`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["values"]
 
-    @cached_property
+    @computed
     def coefficients(self) -> FloatArray:
         """Read-only coefficients (nx, ny, k + 1, k + 1), scaled to the mass asked for."""
         return self._scaled[0]
 
-    @cached_property
+    @computed
     def _scaled(self) -> tuple[FloatArray, float]:
         """The coefficients, and the factor by which they were scaled."""
         coefficients = check_coefficients(self.values)
@@ -163,7 +168,7 @@ class PolynomialGrid(Density):
             coefficients *= factor
         return freeze(coefficients), factor
 
-    @cached_property
+    @computed
     def _lines(self) -> tuple[FloatArray, FloatArray]:
         lines: tuple[FloatArray, FloatArray] | None = self._options["grid_lines"]
         if lines is not None:
@@ -185,7 +190,7 @@ class PolynomialGrid(Density):
         """The polynomial degree per axis."""
         return int(self.coefficients.shape[2]) - 1
 
-    @cached_property
+    @computed
     def box(self) -> FloatArray:
         """``[[x_min, y_min], [x_max, y_max]]``."""
         x, y = self.x_lines, self.y_lines
@@ -200,7 +205,7 @@ class PolynomialGrid(Density):
         """Return the smallest box of whole pixels outside of which the density is zero."""
         return self._support_box
 
-    @cached_property
+    @computed
     def _support_box(self) -> FloatArray:
         filled = (self.coefficients != 0).any(axis=(2, 3))
         sides = []
@@ -209,7 +214,7 @@ class PolynomialGrid(Density):
             sides.append([lines[pixels[0]], lines[pixels[-1] + 1]])
         return freeze(np.array(sides).T)
 
-    @cached_property
+    @computed
     def total_mass(self) -> float:
         """The integral of the density."""
         mass: float | None = self._options["mass"]
@@ -220,7 +225,8 @@ class PolynomialGrid(Density):
     def __repr__(self) -> str:
         # Of shapes and options only: there may be no values yet, or they may be derivatives.
         nx, ny = grid_shape(self.values)
-        terms = round((np.size(self.values) // (nx * ny)) ** 0.5)
+        shape = np.shape(self.values)
+        terms = round((shape[2] if len(shape) == 3 else 1) ** 0.5)
         return (
             f"{type(self).__name__}({nx} x {ny} pixels of degree {terms - 1} "
             f"{describe_frame(self._options['grid_lines'], self._options['mass'])})"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.computed import computed
 from sdot.distributions.density import CellPotential, Density, DensityKernel, Frame, SolvedCells
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
+from sdot.distributions.distribution import kept
 from sdot.distributions.grid_arguments import check_box_shape, describe_frame, grid_lines_of
 from sdot.distributions.grid_derivative import GridDerivative
 from sdot.distributions.memory import Memory
@@ -59,7 +60,8 @@ class SplineGrid(Density):
 
     Attributes
     ----------
-    values : the ``values`` argument as given, never written to.
+    values : the ``values`` argument; of a NumPy array a read-only copy, while a tensor is read at
+        every call.
     continuity : the ``continuity`` argument.
     limited_nodes : where slopes were limited (nx, ny).
     grid : the same density as a `PolynomialGrid` of (nx - 1) x (ny - 1) pixels.
@@ -101,7 +103,10 @@ class SplineGrid(Density):
         pixels = _pixels(values)
         if is_parameter:
             check_box_shape(domain)
-        self._parameters = {"values": values, "domain": domain if is_parameter else None}
+        self._parameters = {
+            "values": kept(values, "values"),
+            "domain": domain if is_parameter else None,
+        }
         self._options = {
             "grid_lines": None if is_parameter else grid_lines_of(pixels, domain, None),
             "continuity": int(continuity),
@@ -113,7 +118,7 @@ class SplineGrid(Density):
 
     @property
     def values(self) -> Any:
-        """The ``values`` argument as given."""
+        """The ``values`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["values"]
 
     @property
@@ -121,7 +126,7 @@ class SplineGrid(Density):
         """How many derivatives are continuous."""
         return int(self._options["continuity"])
 
-    @cached_property
+    @computed
     def grid(self) -> PolynomialGrid:
         """The same density as a `PolynomialGrid`."""
         coefficients = self._spline.coefficients
@@ -206,7 +211,7 @@ class SplineGrid(Density):
         """The transpose of `to_coefficients`."""
         return self._spline.transposed(by_coefficients.reshape(self._spline.coefficients.shape))
 
-    @cached_property
+    @computed
     def _spline(self) -> SplineMap:
         """From the values to the coefficients, linear near the values."""
         values = check_real_array(self.values, "values")

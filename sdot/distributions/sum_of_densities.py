@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.computed import computed
 from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import (
     CellMoments,
@@ -106,7 +106,7 @@ class SumOfDensities(Density):
             for factor, part in zip(self.factors, self.densities, strict=True)
         )
 
-    @cached_property
+    @computed
     def _masses(self) -> FloatArray:
         return np.array(
             [
@@ -120,7 +120,7 @@ class SumOfDensities(Density):
         """The integral of the density."""
         return float(self._masses.sum())
 
-    @cached_property
+    @computed
     def domain(self) -> FloatArray | None:
         """The convex hull of the parts' domains, or None for the whole plane."""
         corners = []

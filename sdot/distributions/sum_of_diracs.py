@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
-from sdot.distributions.distribution import Distribution
+from sdot.distributions.computed import computed
+from sdot.distributions.distribution import Distribution, kept
 from sdot.frameworks import common_framework
-from sdot.validation import FloatArray, check_mass, check_positions, check_positive, check_weights
+from sdot.validation import (
+    FloatArray,
+    check_mass,
+    check_positions,
+    check_positive,
+    check_weights,
+    freeze,
+)
 
 __all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
 
@@ -26,7 +33,9 @@ class SumOfDiracs(Distribution):
 
     Attributes
     ----------
-    positions, weights : the arguments as given; ``weights`` may be None.
+    positions, weights : the arguments; ``weights`` may be None. NumPy and JAX arrays and lists are
+        snapshots: what is done to the caller's array afterwards changes nothing. A tensor is read
+        at every call.
     mass : the total mass.
 
     Raises
@@ -43,7 +52,10 @@ class SumOfDiracs(Distribution):
         total = check_mass(mass)
         if total is None:
             raise TypeError("mass: expected a positive number, not None")
-        self._parameters = {"positions": positions, "weights": weights}
+        self._parameters = {
+            "positions": kept(positions, "positions"),
+            "weights": kept(weights, "weights"),
+        }
         self._options = {"mass": total}
         if self.has_values:
             self.numpy_positions, self.numpy_weights  # noqa: B018  (checks the values)
@@ -52,12 +64,12 @@ class SumOfDiracs(Distribution):
 
     @property
     def positions(self) -> Any:
-        """The ``positions`` argument as given."""
+        """The ``positions`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["positions"]
 
     @property
     def weights(self) -> Any:
-        """The ``weights`` argument as given."""
+        """The ``weights`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["weights"]
 
     @property
@@ -65,15 +77,17 @@ class SumOfDiracs(Distribution):
         """The total mass."""
         return float(self._options["mass"])
 
-    @cached_property
+    @computed
     def numpy_positions(self) -> FloatArray:
         """The positions as a float64 NumPy copy (n, 2)."""
-        return check_positions(self.positions)
+        return freeze(check_positions(self.positions))
 
-    @cached_property
+    @computed
     def numpy_weights(self) -> FloatArray | None:
         """The weights as a float64 NumPy copy (n,), or None."""
-        return None if self.weights is None else check_dirac_weights(self.weights, len(self))
+        return (
+            None if self.weights is None else freeze(check_dirac_weights(self.weights, len(self)))
+        )
 
     def __len__(self) -> int:
         return len(self.positions)

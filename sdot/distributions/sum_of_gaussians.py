@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +9,9 @@ from scipy.special import ndtri
 
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.computed import computed
 from sdot.distributions.density import CellPotential, Density, Frame, SolvedCells
+from sdot.distributions.distribution import kept
 from sdot.distributions.mixture_derivative import MixtureDerivative, MixtureParameters
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
 from sdot.execution import SERIAL, Execution
@@ -55,7 +56,8 @@ class SumOfGaussians(Density):
 
     Attributes
     ----------
-    means, covs, weights : the arguments as given; ``weights`` may be None.
+    means, covs, weights : the arguments, of NumPy arrays read-only copies, while tensors are read
+        at every call; ``weights`` may be None.
 
     Raises
     ------
@@ -92,7 +94,11 @@ class SumOfGaussians(Density):
         if total is None:
             raise TypeError("mass: expected a positive number, not None")
         _check_shapes(means, covs, weights)
-        self._parameters = {"means": means, "covs": covs, "weights": weights}
+        self._parameters = {
+            "means": kept(means, "means"),
+            "covs": kept(covs, "covs"),
+            "weights": kept(weights, "weights"),
+        }
         self._options = {
             "mass": total,
             "domain": None if domain is None else freeze(check_convex_domain(domain)),
@@ -102,17 +108,17 @@ class SumOfGaussians(Density):
 
     @property
     def means(self) -> Any:
-        """The ``means`` argument as given."""
+        """The ``means`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["means"]
 
     @property
     def covs(self) -> Any:
-        """The ``covs`` argument as given."""
+        """The ``covs`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["covs"]
 
     @property
     def weights(self) -> Any:
-        """The ``weights`` argument as given."""
+        """The ``weights`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["weights"]
 
     def __len__(self) -> int:
@@ -133,11 +139,11 @@ class SumOfGaussians(Density):
         domain: FloatArray | None = self._options["domain"]
         return domain
 
-    @cached_property
+    @computed
     def _means(self) -> FloatArray:
         return freeze(check_real_array(self.means, "means"))
 
-    @cached_property
+    @computed
     def _covariances(self) -> FloatArray:
         """Full matrices (k, 2, 2)."""
         given = check_real_array(self.covs, "covs")
@@ -148,12 +154,12 @@ class SumOfGaussians(Density):
             return np.asarray(given[:, :, None] * np.eye(2))
         return np.asarray(0.5 * (given + given.transpose(0, 2, 1)))
 
-    @cached_property
+    @computed
     def _factors(self) -> FloatArray:
         """Entries xx, yx, yy (k, 3) of the Cholesky factors."""
         return cholesky_factors(self._covariances)
 
-    @cached_property
+    @computed
     def _shares(self) -> FloatArray:
         """Weights (k,) that sum to one."""
         if self.weights is None:
@@ -162,7 +168,7 @@ class SumOfGaussians(Density):
         check_positive(weights, "weights")
         return np.asarray(weights / weights.sum())
 
-    @cached_property
+    @computed
     def _share_inside(self) -> float:
         """The share of the mixture that lies in the domain."""
         if self.domain is None:
@@ -177,7 +183,7 @@ class SumOfGaussians(Density):
             )
         return share
 
-    @cached_property
+    @computed
     def _masses(self) -> FloatArray:
         """Masses (k,) of the components on the whole plane."""
         return freeze(self._shares * (self.total_mass / self._share_inside))

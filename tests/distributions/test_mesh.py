@@ -149,7 +149,7 @@ def test_evaluate_counts_a_common_side_once() -> None:
 def test_the_callers_arrays_are_kept_and_not_written_to() -> None:
     vertices, triangles, values = SQUARE.copy(), np.array(HALVES)[:, ::-1].copy(), np.ones(2)
     mesh = Mesh(vertices, triangles, values)
-    assert mesh.values is values
+    np.testing.assert_array_equal(mesh.values, values)
     assert not mesh.vertices.flags.writeable
     assert not mesh.triangles.flags.writeable
     vertices[:] = 9

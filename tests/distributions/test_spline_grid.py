@@ -408,7 +408,7 @@ class TestArguments:
     def test_the_values_are_kept_and_not_written_to(self, face: Face) -> None:
         values = face.array(_values())
         density = SplineGrid(values, 2)
-        assert density.values is values
+        np.testing.assert_array_equal(density.values, values)
         np.testing.assert_array_equal(face.numpy(values), _values())
         assert density.continuity == 2
         assert face.owns(distance(SumOfDiracs([[0.5, 0.5]]), density))
