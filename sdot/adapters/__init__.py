@@ -6,8 +6,10 @@ import importlib
 from functools import partial
 from typing import Any
 
+from sdot.distance import distance
 from sdot.distributions.distribution import Distribution
-from sdot.frameworks import Framework, when_imported
+from sdot.frameworks import Framework, attend_imports, when_imported
+from sdot.plan import OtPlan, optimal_transport_plan
 from sdot.results import provide_adapter
 
 __all__ = ["provide_adapters"]
@@ -20,6 +22,13 @@ def provide_adapters() -> None:
     for framework in _FRAMEWORKS:
         provide_adapter(framework, partial(_module, framework))
     when_imported("jax", lambda: _module("jax_pytrees").register(Distribution.kinds))
+    when_imported("torch", lambda: _module("torch_compile").leave_alone(_doors()))
+    attend_imports()
+
+
+def _doors() -> tuple[Any, ...]:
+    """What users call."""
+    return (distance, optimal_transport_plan, OtPlan, Distribution, *Distribution.kinds)
 
 
 def _module(name: str) -> Any:

@@ -12,6 +12,7 @@ from sdot.distributions.computed import computed
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel, PiecewiseAffineDensity
 from sdot.distributions.density import CellPotential, Frame, SolvedCells
 from sdot.distributions.density_derivatives import Gradients, NormalisedDerivative, Tangents
+from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import to_numpy
@@ -118,6 +119,7 @@ class Mesh(PiecewiseAffineDensity):
         mass: float | None = self._options["mass"]
         return self._given_mass if mass is None else mass
 
+    @describes(values=1)
     def __repr__(self) -> str:
         return (
             f"Mesh({len(self.triangles)} triangles, values per {self.per}, "

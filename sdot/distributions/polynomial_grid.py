@@ -17,6 +17,7 @@ from sdot.distributions.density import (
     Frame,
     SolvedCells,
 )
+from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.distributions.grid_arguments import (
     check_box_shape,
@@ -222,6 +223,7 @@ class PolynomialGrid(Density):
             return mass
         return float(pixel_masses(self.coefficients, self.x_lines, self.y_lines).sum())
 
+    @describes(values=(2, 3), domain=2)
     def __repr__(self) -> str:
         # Of shapes and options only: there may be no values yet, or they may be derivatives.
         nx, ny = grid_shape(self.values)

@@ -11,6 +11,7 @@ from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.density import CellPotential, Density, DensityKernel, Frame, SolvedCells
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
+from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.distributions.grid_arguments import check_box_shape, describe_frame, grid_lines_of
 from sdot.distributions.grid_derivative import GridDerivative
@@ -165,6 +166,7 @@ class SplineGrid(Density):
         """Where slopes were limited (nx, ny)."""
         return freeze(self._spline.limited_nodes)
 
+    @describes(values=2, domain=2)
     def __repr__(self) -> str:
         nx, ny = np.shape(self.values)
         known: SplineMap | None = self.__dict__.get("_spline")  # there may be no values yet

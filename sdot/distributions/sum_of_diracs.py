@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sdot.distributions.computed import computed
+from sdot.distributions.description import describes
 from sdot.distributions.distribution import Distribution, kept
 from sdot.frameworks import common_framework
 from sdot.validation import (
@@ -92,6 +93,7 @@ class SumOfDiracs(Distribution):
     def __len__(self) -> int:
         return len(self.positions)
 
+    @describes(positions=2, weights=1)
     def __repr__(self) -> str:
         kind = "equal" if self.weights is None else "given"
         return f"SumOfDiracs({len(self)} points, {kind} weights, mass {self.mass:g})"

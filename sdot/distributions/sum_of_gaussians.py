@@ -11,6 +11,7 @@ from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.density import CellPotential, Density, Frame, SolvedCells
+from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.distributions.mixture_derivative import MixtureDerivative, MixtureParameters
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
@@ -124,6 +125,7 @@ class SumOfGaussians(Density):
     def __len__(self) -> int:
         return int(np.shape(self.means)[0])
 
+    @describes(means=2, weights=1)
     def __repr__(self) -> str:
         where = "the plane" if self.domain is None else f"a polygon of {len(self.domain)} corners"
         return f"SumOfGaussians({len(self)} components on {where}, mass {self.total_mass:g})"

@@ -125,18 +125,36 @@ def test_a_failure_in_a_traced_function_is_nan_and_logged(
     def cost(y):  # type: ignore[no-untyped-def]
         return distance(SumOfDiracs(y), density, max_iterations=1)
 
-    with caplog.at_level(logging.ERROR, "sdot"):
+    with caplog.at_level(logging.ERROR, "sdot"), pytest.warns(UserWarning, match="NaN"):
         value, gradient = jax.value_and_grad(cost)(jnp.asarray(SITES))
     assert np.isnan(value)
     assert np.isnan(gradient).all()
     assert "max_iterations" in caplog.text
 
 
+def test_a_failure_in_a_traced_function_is_seen_once_without_any_settings(tmp_path: Path) -> None:
+    code = """
+import jax, jax.numpy as jnp, numpy as np, sdot
+sites = jnp.asarray(np.random.default_rng(0).random((20, 2)))
+density = sdot.PolynomialGrid(np.random.default_rng(0).random((16, 16)) ** 8)
+cost = jax.jit(lambda y: sdot.distance(sdot.SumOfDiracs(y), density, max_iterations=1))
+for _ in range(3):
+    assert jnp.isnan(cost(sites))
+"""
+    result = run_python(code, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("the result of a compiled function is NaN") == 1
+    assert "raise max_iterations or tol" in result.stderr
+    strict = run_python("import warnings; warnings.simplefilter('error')" + code, tmp_path)
+    assert strict.returncode == 0, strict.stderr
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_wrong_values_in_a_traced_function_are_nan(wrong: float) -> None:
     sites = SITES.copy()
     sites[3, 1] = wrong
-    value, gradient = jax.jit(jax.value_and_grad(_cost))(jnp.asarray(sites))
+    with pytest.warns(UserWarning, match="positions"):
+        value, gradient = jax.jit(jax.value_and_grad(_cost))(jnp.asarray(sites))
     assert np.isnan(value)
     assert np.isnan(gradient).all()
     with pytest.raises(ValueError, match="positions"):

@@ -92,6 +92,20 @@ def test_map_gives_the_same_kind_whatever_the_leaves(kind: Any) -> None:
         np.testing.assert_array_equal(doubled.parameters[name], 2 * array)
 
 
+@pytest.mark.parametrize("leaf", ["batch", None, object(), (2, 3), 0.0])
+def test_repr_never_fails_and_never_takes_a_batch_for_points(kind: Any, leaf: Any) -> None:
+    make, arrays, names = kind
+
+    def replace(array: Any) -> Any:
+        return jnp.stack([array] * 3) if leaf == "batch" else leaf
+
+    described = repr(jax.tree_util.tree_map(replace, make(*arrays)))
+    assert described.startswith(type(make(*arrays)).__name__ + "(")
+    if leaf == "batch":
+        shape = ", ".join(map(str, (3, *arrays[0].shape)))
+        assert f"{names[0]}=float64[{shape}]" in described
+
+
 def test_as_arguments_of_jitted_functions(kind: Any) -> None:
     make, arrays, _ = kind
     f, g = _partner(make(*arrays), arrays)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.problems import gmm_image, random_image, random_sites, uniform
+from support.subprocesses import run_python
 
 import sdot
 from sdot import (
@@ -243,3 +246,37 @@ def test_tensors_that_are_views() -> None:
     rows = torch.tensor(SITES.T.copy()).T
     assert not rows.is_contiguous()
     assert _cost(rows).item() == _cost(torch.tensor(SITES)).item()
+
+
+def test_compiled_functions_break_at_sdot_and_are_right(tmp_path: Path) -> None:
+    code = """
+import sdot  # before torch: the harder order
+import warnings
+import numpy as np, torch, sdot
+
+density = sdot.PolynomialGrid(np.random.default_rng(0).random((4, 4)) + 0.1)
+
+def loss(y):
+    value = sdot.distance(sdot.SumOfDiracs(1.0 * y), density, tol=1e-12, warm_start=False)
+    plan = sdot.optimal_transport_plan(sdot.SumOfDiracs(y.detach()), density)
+    return (2 * value).tanh() + plan.barycenters.sum()
+
+def differentiated(function):
+    y = torch.tensor(np.random.default_rng(1).random((7, 2)), requires_grad=True)
+    value = function(y)
+    value.backward()
+    return value.item(), y.grad
+
+expected = differentiated(loss)
+torch.compile(lambda y: 2 * y, backend="aot_eager")(torch.ones(2))  # imports, which may warn
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    # That of torch, of any tensor that crosses a graph break.
+    warnings.filterwarnings("ignore", message="The .grad attribute")
+    found = differentiated(torch.compile(loss, backend="aot_eager"))
+assert found[0] == expected[0]
+assert (found[1] == expected[1]).all()
+print("right")
+"""
+    result = run_python(code, tmp_path)
+    assert result.stdout == "right\n", result.stderr
