@@ -15,7 +15,7 @@ SYSTEM_PACKAGES := g++ libcgal-dev libgmp-dev libmpfr-dev python3-dev python3-ve
 TORCH := torch==2.13.0
 # Directories too: a file that was deleted changes nothing else.
 SOURCES := $(shell find sdot cgal_wrap -name __pycache__ -prune -o -print) meson.build pyproject.toml
-EXAMPLES := tutorial_jax tutorial_torch gmm_fit_jax gmm_fit_torch lloyd stippling
+EXAMPLES := tutorial_jax tutorial_torch gmm_fit_jax gmm_fit_torch lloyd newton_vs_lloyd stippling
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
