@@ -140,7 +140,8 @@ class NormalisedDerivative(ABC):
         return None
 
     @cached_property
-    def _own(self) -> AffineFunction:
+    def own(self) -> AffineFunction:
+        """Integrals of the density itself over the cells."""
         return self._matrix.of_cells(self.density)
 
     def push_forward(self, tangents: Tangents) -> AffineFunction:
@@ -149,13 +150,13 @@ class NormalisedDerivative(ABC):
         if not self._is_normalised:
             return change
         growth = float(change.values.sum()) / self._total_mass
-        return change.plus(self._own.scaled(-growth))
+        return change.plus(self.own.scaled(-growth))
 
     def pull_back(self, function: AffineFunction) -> Gradients:
         """Integrals of a function on the cells against d rho."""
         raw = self._matrix.of_parameters(function)
         if self._is_normalised:
-            raw -= self._matrix.masses * (function.inner(self._own) / self._total_mass)
+            raw -= self._matrix.masses * (function.inner(self.own) / self._total_mass)
         return self.from_raw(raw)
 
     def curvature(self, tangents: Tangents) -> Gradients:
