@@ -16,6 +16,7 @@ from typing import Any
 from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_newton
 from sdot.solver.newton import NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.starts.assigned import assigned_weights
 from sdot.solver.starts.clustered import clustered_weights
 from sdot.solver.starts.entropic import EntropicTransport
 from sdot.solver.starts.joined import joined_groups
@@ -36,6 +37,8 @@ _MERGED_TOLERANCE = 1e-2
 _ROUNDING = 1e-6
 _ROUNDED_MASS = 1e-15
 _MOST_ROUNDING = 1e-3
+# An assignment takes a time of n**3: 0.1 s for so many sites.
+_FEW_SITES = 400
 # Times that groups of cells without mass between them are joined: one for each pair of groups.
 _JOINTS = 20
 # Bins of the last entropic starts. Around a support with notches and holes coarser ones leave cells
@@ -139,6 +142,18 @@ def _quick(search: Search) -> Iterator[Evaluation]:
     yield search.start
 
 
+def _is_small(search: Search) -> bool:
+    return len(search.problem.sites) <= _FEW_SITES
+
+
+def _assigned(search: Search) -> Iterator[Evaluation]:
+    weights = assigned_weights(search.problem)
+    if weights is not None:
+        start = search.problem.evaluate(weights)
+        if start.masses.min() > 0:
+            yield start
+
+
 def _clustered(search: Search) -> Iterator[Evaluation]:
     """From clusters of sites, solved in any of these ways, to the sites inside of them."""
     tol = max(search.tol, _MERGED_TOLERANCE)
@@ -179,6 +194,14 @@ LADDER = (
         method=damped_newton,
         patience=60,
         why="solves nearly everything, in 5 to 25 steps",
+    ),
+    Way(
+        name="assigned",
+        applies=_is_small,
+        starts=_assigned,
+        method=damped_newton,
+        patience=60,
+        why="sites at many scales, or a density in pieces: no cell is far too small",
     ),
     Way(
         name="clustered",

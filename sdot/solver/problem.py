@@ -88,6 +88,11 @@ class Evaluation:
         """Least cell mass relative to its target."""
         return float((self.masses / self.targets).min())
 
+    @cached_property
+    def largest_share(self) -> float:
+        """Greatest cell mass relative to its target."""
+        return float((self.masses / self.targets).max())
+
 
 @dataclass(frozen=True, eq=False)
 class TransportProblem:
