@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.hard_problems import attempt
+from support.hard_problems import attempt, hard_problem
 from support.problems import gmm_image, random_sites
 
 import sdot.diagrams
@@ -15,7 +15,7 @@ from sdot import ConvergenceError, PolynomialGrid, SumOfDiracs, optimal_transpor
 from sdot.solver.budget import Budget, NewtonProgress
 
 # Problems that need several ways, clusters of sites or mixtures of densities.
-HARD = (101127, 100186, 103225, 104483)
+HARD = (500476, 500382, 500627, 104483)
 
 
 class _CountingTriangulator:
@@ -76,9 +76,9 @@ def test_a_spent_budget_ends_everything(seed: int, limit: int) -> None:
 
 def test_a_spent_budget_ends_a_hard_solve_at_once() -> None:
     begin = time.perf_counter()
-    whole = attempt(HARD[1])
+    whole = attempt(HARD[0])
     middle = time.perf_counter()
-    few = attempt(HARD[1], max_iterations=3)
+    few = attempt(HARD[0], max_iterations=3)
     assert time.perf_counter() - middle < 0.5 * (middle - begin)
     assert few.status.diagrams < 0.2 * whole.status.diagrams
 
@@ -105,9 +105,9 @@ def test_a_way_has_so_many_steps_as_its_patience_but_no_more_than_are_left() -> 
 
 def test_the_plan_of_a_failed_solve_is_the_best_that_was_seen() -> None:
     steps: list[NewtonProgress] = []
-    plan = attempt(HARD[0], callback=steps.append, max_iterations=40)
+    plan = attempt(HARD[0], callback=steps.append, max_iterations=100)
     assert not plan.status.converged
-    assert plan.status.mass_error == pytest.approx(steps[-1].mass_error, rel=1e-6)
-    targets = plan.density.total_mass / len(plan.cell_masses)
-    found = np.abs(plan.cell_masses / targets - 1).max()
+    assert plan.status.mass_error <= min(step.mass_error for step in steps)
+    weights = np.asarray(hard_problem(HARD[0])[0].weights)
+    found = np.abs(plan.cell_masses / (weights / weights.sum()) - 1).max()
     assert found == pytest.approx(plan.status.mass_error, rel=1e-6)

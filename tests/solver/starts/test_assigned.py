@@ -28,7 +28,7 @@ DENSITIES: dict[str, Density] = {
     "uniform": uniform(),
     "mixture": PolynomialGrid(gmm_image(32)),
     "far pixels": _far_pixels(),
-    "narrow Gaussians": SumOfGaussians([[0.1, 0.1], [0.9, 0.5]], [1e-4, 1e-6]),
+    "narrow Gaussians": SumOfGaussians([[0.1, 0.1], [0.9, 0.5]], [1e-4, 1e-6], [0.37, 0.63]),
     "a tail cut by a box": SumOfGaussians([[-3.0, 0.5]], [0.2], domain=((0, 0), (1, 1))),
 }
 
