@@ -17,6 +17,8 @@ Choice = TypeVar("Choice", bound=str)
 
 _FRAMEWORKS: tuple[Framework, ...] = ("numpy", "jax", "torch")
 _DTYPES = ("FP32", "FP64")
+# More than the processors of one machine, and few enough that their stacks of 8 MiB each find room.
+_MOST_THREADS = 1024
 
 
 class Driver:
@@ -37,7 +39,7 @@ class Driver:
         ``SDOT_DEVICE``; None, the default, is the framework's default device.
     threads : int
         Threads that a solve may use, from ``SDOT_THREADS``, by default the number of
-        processors this process may run on. Results do not depend on it.
+        processors this process may run on; at most 1024. Results do not depend on it.
     """
 
     def __init__(self) -> None:
@@ -131,13 +133,15 @@ def _thread_count(name: str, value: int) -> int:
         raise TypeError(f"{name}: expected a whole number, not {value!r}")
     if value < 1:
         raise ValueError(f"{name}: expected at least 1 thread, not {value}")
+    if value > _MOST_THREADS:
+        raise ValueError(f"{name}: expected at most {_MOST_THREADS} threads, not {value}")
     return value
 
 
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    return min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 driver = Driver()

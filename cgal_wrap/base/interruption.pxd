@@ -1,12 +1,11 @@
 # cython: language_level=3
 """Ctrl-C in kernels that run without the GIL (see interruption.hpp)."""
 
-cdef extern from "Python.h":
-    int PyErr_CheckSignals()
+from cgal_wrap.base.runtime cimport runtime
 
 
-cdef inline int pending_signal() noexcept with gil:
-    return PyErr_CheckSignals()
+cdef inline int pending_signal() noexcept nogil:
+    return runtime.pending_signal()
 
 
 cdef inline int check_finished(bint finished) except -1:

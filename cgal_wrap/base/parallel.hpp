@@ -7,8 +7,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <thread>
 #include <vector>
+
+#include "base/runtime.hpp"
 
 namespace sdot {
 
@@ -16,6 +17,21 @@ namespace sdot {
 constexpr std::size_t kSmallestParallelRange = 2048;
 
 template <class Body>  // body(begin, end)
+struct ParallelLoop {
+    const Body& body;
+    std::size_t count, parts;
+    mutable std::vector<std::exception_ptr> failures;
+
+    void run(std::size_t part) const noexcept {
+        try {
+            body(count * part / parts, count * (part + 1) / parts);
+        } catch (...) {
+            failures[part] = std::current_exception();
+        }
+    }
+};
+
+template <class Body>
 void parallel_for(std::size_t count, int threads, const Body& body,
                   std::size_t smallest = kSmallestParallelRange) {
     const std::size_t by_size = std::max<std::size_t>(1, count / smallest);
@@ -24,19 +40,12 @@ void parallel_for(std::size_t count, int threads, const Body& body,
         body(std::size_t{0}, count);
         return;
     }
-    std::vector<std::exception_ptr> failures(parts);
-    std::vector<std::thread> workers;
-    const auto run = [&](std::size_t part) {
-        try {
-            body(count * part / parts, count * (part + 1) / parts);
-        } catch (...) {
-            failures[part] = std::current_exception();
-        }
-    };
-    for (std::size_t part = 1; part < parts; ++part) workers.emplace_back(run, part);
-    run(0);
-    for (auto& worker : workers) worker.join();
-    for (const auto& failure : failures)
+    using Loop = ParallelLoop<Body>;
+    const Loop loop{body, count, parts, std::vector<std::exception_ptr>(parts)};
+    runtime->run_parts(
+        parts, [](const void* l, std::size_t part) { static_cast<const Loop*>(l)->run(part); },
+        &loop);
+    for (const auto& failure : loop.failures)
         if (failure) std::rethrow_exception(failure);
 }
 

@@ -8,6 +8,7 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
+from cgal_wrap.base.runtime cimport join_process
 from cgal_wrap.diagram.diagrams cimport (
     ConvexPolygons,
     DiagramEdges,
@@ -17,6 +18,8 @@ from cgal_wrap.diagram.diagrams cimport (
     diagram_edges,
     moment_arrays,
 )
+
+join_process()
 
 cdef extern from "diagram/cell_polygons.hpp" namespace "sdot::diagram" nogil:
     cdef struct DiagramCells:

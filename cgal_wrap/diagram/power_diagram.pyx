@@ -10,7 +10,10 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
+from cgal_wrap.base.runtime cimport join_process
 from cgal_wrap.diagram.diagrams cimport WeightedSites, weighted_sites
+
+join_process()
 
 cdef extern from "triangulation/faces.hpp" namespace "sdot::triangulation" nogil:
     cdef cppclass TriangulationFaces:

@@ -9,6 +9,9 @@ middles of its boxes.
 import numpy as np
 
 from cgal_wrap.base.interruption cimport check_finished, pending_signal
+from cgal_wrap.base.runtime cimport join_process
+
+join_process()
 
 cdef extern from "entropic/uniform_grid.hpp" namespace "sdot::entropic" nogil:
     cdef struct UniformAxis:

@@ -7,6 +7,7 @@ from libcpp cimport bool as cpp_bool
 
 import numpy as np
 
+from cgal_wrap.base.runtime cimport join_process
 from cgal_wrap.diagram.diagrams cimport (
     CellBlocks,
     CellPotential,
@@ -24,6 +25,8 @@ from cgal_wrap.diagram.diagrams cimport (
     gauss_rule_of,
     moment_arrays,
 )
+
+join_process()
 
 cdef extern from "grid/polynomial_grid.hpp" namespace "sdot::grid" nogil:
     cdef struct GridAxis:

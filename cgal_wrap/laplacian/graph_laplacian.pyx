@@ -8,6 +8,9 @@ from libcpp.memory cimport unique_ptr
 import numpy as np
 
 from cgal_wrap.base.interruption cimport check_finished, pending_signal
+from cgal_wrap.base.runtime cimport join_process
+
+join_process()
 
 cdef extern from "laplacian/graph.hpp" namespace "sdot::laplacian" nogil:
     cdef cppclass Graph:

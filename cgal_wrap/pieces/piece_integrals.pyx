@@ -25,6 +25,9 @@ from cgal_wrap.diagram.diagrams cimport (
     moment_arrays,
 )
 from cgal_wrap.base.interruption cimport check_finished, pending_signal
+from cgal_wrap.base.runtime cimport join_process
+
+join_process()
 
 cdef extern from "pieces/convex_pieces.hpp" namespace "sdot::pieces" nogil:
     cdef struct ConvexPieces:
