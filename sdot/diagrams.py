@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
 from sdot.cgal_wrap.diagram import power_diagram as diagram_kernels
 from sdot.execution import SERIAL, Execution

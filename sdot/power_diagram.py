@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
 from sdot.diagrams import DiagramArrays, IndexArray
 from sdot.driver import driver

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.content import array_digest, content_key
 from sdot.derivatives import (
     Linearisation,

@@ -31,7 +31,15 @@ ROOT = Path(sdot.__file__).parent
 # From the bottom up: a module imports from its own layer and those before it. What is not named is
 # a public function of the layer "public".
 LAYERS = {
-    "base": ("validation", "frameworks", "execution", "memo", "errors", "driver"),
+    "base": (
+        "cached_property",
+        "validation",
+        "frameworks",
+        "execution",
+        "memo",
+        "errors",
+        "driver",
+    ),
     "compiled": ("cgal_wrap",),
     "diagrams": ("diagrams",),
     "distributions": ("distributions",),

@@ -24,10 +24,9 @@ does to sites is, transposed, twice what beta does to the first moments. (Mathem
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.derivatives.newton_matrix import NewtonMatrix
 from sdot.distributions.density import Density, DensityDerivative, SolvedCells
 from sdot.distributions.sum_of_diracs import SumOfDiracs

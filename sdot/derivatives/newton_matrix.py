@@ -8,7 +8,6 @@ the factor would take much memory, conjugate gradients solve each system anew.
 from __future__ import annotations
 
 import threading
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
 from sdot.errors import NotDifferentiableError
 from sdot.execution import Execution

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellPotential, Density, Frame
 from sdot.distributions.grid_kernel import GridDensityKernel

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.distributions.memory import Memory
 from sdot.frameworks import (
     attend_imports,

@@ -13,10 +13,10 @@ against N times all Hermite polynomials up to degree four are all that is needed
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.distributions.density_derivatives import (
     CellMatrix,
     Gradients,

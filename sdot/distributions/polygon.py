@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.triangulation.polygon_triangulation import meeting_sides, polygon_triangles
 from sdot.distributions.convex_pieces import Pieces, PiecewiseAffineDensity
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze

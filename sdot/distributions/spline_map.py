@@ -7,12 +7,12 @@ belongs to the derivative of what it returns.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.cached_property import cached_property
 from sdot.distributions.bernstein import (
     bernstein_to_monomial,
     change_basis,

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
 from sdot.diagrams import DiagramArrays, DiagramBuilder
 from sdot.distributions.density import (
