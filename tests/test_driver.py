@@ -121,6 +121,14 @@ def test_there_is_at_least_one_thread(wrong: int) -> None:
         driver.threads = wrong
 
 
+@pytest.mark.parametrize("many", [1025, 2**31, 10**30])
+def test_more_threads_than_any_machine_has_are_refused(many: int) -> None:
+    driver.threads = 1024
+    with pytest.raises(ValueError, match=r"driver\.threads: expected at most 1024"):
+        driver.threads = many
+    assert driver.threads == 1024
+
+
 @pytest.mark.parametrize("wrong", ["0", "many", "1.5"])
 def test_a_wrong_number_of_threads_names_its_variable(wrong: str, tmp_path: Path) -> None:
     result = run_python("import sdot", tmp_path, SDOT_THREADS=wrong)

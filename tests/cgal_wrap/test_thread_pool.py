@@ -151,7 +151,7 @@ threading.Thread(target=solve, daemon=True).start()
 time.sleep(DELAY)
 print("done")
 """
-    for delay in (0.02, 0.2, 0.5, 1.0, 1.5):
+    for delay in (0.2, 0.8):
         assert answers(code.replace("DELAY", str(delay)), tmp_path) == ["done"]
 
 
