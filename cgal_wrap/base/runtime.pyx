@@ -1,6 +1,6 @@
 # cython: language_level=3
 # distutils: language = c++
-"""The process's pool of threads and its Ctrl-C, which this module owns for all extension modules."""
+"""The process's pool of threads and its Ctrl-C, owned here for all extension modules."""
 
 import os
 import threading
