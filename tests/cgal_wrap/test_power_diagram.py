@@ -10,7 +10,7 @@ from support.exact import area, box_polygon, power_cell
 from support.problems import lattice, random_sites
 
 from sdot import PowerDiagram
-from sdot.power_diagram import DiagramArrays, DiagramBuilder
+from sdot.diagrams import DiagramArrays, DiagramBuilder
 
 UNIT = ((0.0, 0.0), (1.0, 1.0))
 UNIT_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
