@@ -143,7 +143,7 @@ def test_the_plan_is_no_worse_than_any_other() -> None:
     masses = np.random.default_rng(30).uniform(0.5, 2, 30)
     masses /= masses.sum()
     rng = np.random.default_rng(0)
-    from sdot.power_diagram import DiagramArrays  # noqa: PLC0415  (internal; only used here)
+    from sdot.diagrams import DiagramArrays  # noqa: PLC0415  (internal; only used here)
 
     for size in (1e-1, 1e-3):
         for _ in range(5):

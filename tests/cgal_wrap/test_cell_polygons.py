@@ -10,7 +10,7 @@ from sdot.cgal_wrap.diagram.cell_polygons import polygon_moments
 from support.exact import Polygon, area, grid_moments, power_cell, rational_polygon
 from support.problems import lattice, random_sites
 
-from sdot.power_diagram import DiagramArrays
+from sdot.diagrams import DiagramArrays
 
 HEXAGON = np.array([[0.2, 0.0], [0.8, 0.1], [1.0, 0.5], [0.7, 1.0], [0.3, 0.9], [0.0, 0.4]])
 BOX = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])

@@ -9,7 +9,7 @@ from scipy import sparse
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
 from support.problems import random_sites
 
-from sdot.power_diagram import DiagramArrays
+from sdot.diagrams import DiagramArrays
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int32]

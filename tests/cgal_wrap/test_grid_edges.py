@@ -15,8 +15,8 @@ from support.exact import box_polygon, grid_moments, power_cell
 from support.grids import RandomGrid
 from support.problems import lattice, random_coefficients, random_image, random_sites
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.grid_kernel import GridDensityKernel
-from sdot.power_diagram import DiagramArrays
 
 
 def _masses(sites: np.ndarray, kernel: GridDensityKernel, weights: object = None) -> np.ndarray:

@@ -13,8 +13,8 @@ from support.grids import RandomGrid
 from support.problems import random_coefficients, random_sites
 
 from sdot import driver
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.grid_kernel import GridDensityKernel
-from sdot.power_diagram import DiagramArrays
 
 
 @pytest.mark.parametrize("is_uniform", [True, False], ids=["uniform", "knots"])

@@ -19,8 +19,8 @@ from support.exact import (
 from support.grids import RandomGrid
 from support.problems import random_image
 
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.grid_kernel import GridDensityKernel
-from sdot.power_diagram import DiagramArrays
 
 
 @pytest.mark.parametrize("degree", range(6))

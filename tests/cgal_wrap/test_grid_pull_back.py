@@ -8,7 +8,8 @@ from sdot.cgal_wrap.grid.grid_integrals import pull_back
 from support.exact import grid_pull_back, rational_polygon
 from support.problems import random_lines, random_sites
 
-from sdot.power_diagram import DiagramArrays, box_corners
+from sdot.diagrams import DiagramArrays
+from sdot.validation import box_corners
 
 DEGREES = range(6)
 

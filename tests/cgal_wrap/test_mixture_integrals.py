@@ -10,9 +10,9 @@ from support.gaussian import gaussian_moments
 from support.problems import random_sites
 
 from sdot import PowerDiagram, SumOfGaussians, driver
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import Frame
 from sdot.distributions.mixture_kernel import cholesky_factors
-from sdot.power_diagram import DiagramArrays
 
 Array = np.ndarray
 

@@ -20,9 +20,9 @@ from support.exact import (
 from support.problems import random_mesh, random_sites
 
 from sdot import driver
+from sdot.diagrams import DiagramArrays
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel
 from sdot.distributions.density import CellPotential
-from sdot.power_diagram import DiagramArrays
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 

@@ -9,7 +9,7 @@ import pytest
 from support.problems import lattice, random_image, random_sites
 
 from sdot import Box, PolynomialGrid, PowerDiagram, SumOfDiracs, optimal_transport_plan
-from sdot.power_diagram import DiagramArrays
+from sdot.diagrams import DiagramArrays
 from sdot.solver.problem import normalise
 
 UNIT = ((0.0, 0.0), (1.0, 1.0))
