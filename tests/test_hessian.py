@@ -71,6 +71,27 @@ def test_a_scaling_about_the_origin_and_its_quadratic_form() -> None:
     np.testing.assert_allclose(found.positions, 2 / 30 * sites, rtol=0, atol=1e-14)
 
 
+MAPS = {
+    "far away": (1.0, [1000.0, -2000.0]),
+    "tiny": (1e-6, [0.3, 0.4]),
+    "huge": (1e6, [0.0, 0.0]),
+    "tiny and far away": (1e-3, [50.0, 70.0]),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("density", [PolynomialGrid(random_image()), SumOfGaussians([[0, 0]], [1])])
+def test_sites_at_any_scale(name: str, density: Density) -> None:
+    # W2^2 of sites s y + t is sum m |s y + t|^2, a linear function, and -2 max sum int x.y, which
+    # is of degree one in s: the Hessian less 2 diag(m) is 1 / s times that of y.
+    scale, shift = MAPS[name]
+    sites = random_sites(12)
+    plain = plan_of(sites, density).hessian() @ np.eye(24) - np.eye(24) / 6
+    mapped = plan_of(scale * sites + shift, density).hessian() @ np.eye(24) - np.eye(24) / 6
+    size = np.abs(plain).max()
+    np.testing.assert_allclose(scale * mapped, plain, rtol=0, atol=1e-8 * size)
+
+
 def test_parameters_of_a_mixture_have_closed_forms_for_one_site() -> None:
     # W2^2 = |y - mu|^2 + trace S.
     mixture = SumOfGaussians(np.array([[0.3, 0.4]]), np.array([[0.5, 0.2]]), np.array([2.0]))
