@@ -12,6 +12,7 @@ from sdot.cached_property import cached_property
 from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
 from sdot.cgal_wrap.diagram import power_diagram as diagram_kernels
 from sdot.execution import SERIAL, Execution
+from sdot.records import Record, check_part
 from sdot.validation import FloatArray
 
 IndexArray = npt.NDArray[np.int32]
@@ -20,7 +21,7 @@ __all__ = ["DiagramArrays", "DiagramBuilder", "IndexArray"]
 
 
 @dataclass(frozen=True, eq=False)
-class DiagramArrays:
+class DiagramArrays(Record):
     """A power diagram as flat arrays, the form in which the integrals read it.
 
     Attributes
@@ -40,6 +41,19 @@ class DiagramArrays:
     edge_sites: IndexArray
     edge_vertices: IndexArray
     hidden_sites: IndexArray
+
+    def check_parts(self) -> None:
+        """Refuse arrays that native code could not read."""
+        count, corners = len(self.positions), len(self.vertices)
+        check_part(self.positions, "positions", (None, 2))
+        check_part(self.weights, "weights", (count,))
+        check_part(self.low_weights, "low_weights", (count,))
+        check_part(self.vertices, "vertices", (None, 2), is_finite=False)
+        edges = len(self.edge_sites)
+        check_part(self.edge_sites, "edge_sites", (None, 2), dtype=np.int32, limits=(0, count))
+        ends = (-1, corners)
+        check_part(self.edge_vertices, "edge_vertices", (edges, 2), dtype=np.int32, limits=ends)
+        check_part(self.hidden_sites, "hidden_sites", (None,), dtype=np.int32, limits=(0, count))
 
     @staticmethod
     def build(

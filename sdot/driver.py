@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ Choice = TypeVar("Choice", bound=str)
 
 _FRAMEWORKS: tuple[Framework, ...] = ("numpy", "jax", "torch")
 _DTYPES = ("FP32", "FP64")
+_SETTINGS = ("framework", "dtype", "device", "threads")
 # More than the processors of one machine, and few enough that their stacks of 8 MiB each find room.
 _MOST_THREADS = 1024
 
@@ -42,12 +44,30 @@ class Driver:
         processors this process may run on; at most 1024. Results do not depend on it.
     """
 
+    __slots__ = ("_device", "_dtype", "_framework", "_threads")
+
     def __init__(self) -> None:
         framework, dtype = _environment("SDOT_FRAMEWORK"), _environment("SDOT_DTYPE")
         self._framework: Framework = _one_of("SDOT_FRAMEWORK", framework or "numpy", _FRAMEWORKS)
         self._dtype = _one_of("SDOT_DTYPE", dtype or "FP64", _DTYPES)
         self._device = _device_name("SDOT_DEVICE", _environment("SDOT_DEVICE"))
         self._threads = _threads_from_environment("SDOT_THREADS")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name):
+            close = difflib.get_close_matches(name, _SETTINGS, n=1)
+            hint = f"; did you mean driver.{close[0]}?" if close else ""
+            raise AttributeError(
+                f"driver.{name}: expected one of the settings {', '.join(_SETTINGS)}{hint}"
+            )
+        super().__setattr__(name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _SETTINGS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name in _SETTINGS:
+            setattr(self, name, state[name])
 
     @property
     def framework(self) -> Framework:

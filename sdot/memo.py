@@ -21,6 +21,9 @@ class Latest(Generic[Value]):
     def __init__(self) -> None:
         self._last: tuple[Any, Value] | None = None
 
+    def __reduce__(self) -> Any:
+        return Latest, ()  # what is remembered does not travel
+
     def get(self, key: Any, compute: Callable[[], Value]) -> Value:
         """Return the value for a key."""
         last = self._last

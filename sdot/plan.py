@@ -17,6 +17,7 @@ from sdot.driver import driver
 from sdot.errors import ConvergenceError
 from sdot.power_diagram import PowerDiagram
 from sdot.progress import ProgressLine
+from sdot.records import Record
 from sdot.results import ResultFormat, result_format
 from sdot.solver.newton import NewtonProgress
 from sdot.solver.solution import Solution, Status
@@ -37,7 +38,7 @@ _SAME_MASS = 1e-6  # relative; below it the Diracs are scaled to the density's m
 
 
 @dataclass(frozen=True, eq=False)
-class OtPlan:
+class OtPlan(Record):
     """The optimal transport plan between Diracs and a density.
 
     Results are arrays of the caller's framework, dtype and device. They carry no derivatives:
@@ -53,6 +54,13 @@ class OtPlan:
     _solution: Solution
     _density: Density
     _format: ResultFormat
+
+    def check_parts(self) -> None:
+        """Refuse parts of other kinds."""
+        parts = (self.status, self._solution, self._density, self._format)
+        kinds = (Status, Solution, Density, ResultFormat)
+        if not all(map(isinstance, parts, kinds)):
+            raise TypeError(f"not {[type(part).__name__ for part in parts]}")
 
     @property
     def density(self) -> Density:

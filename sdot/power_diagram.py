@@ -11,10 +11,12 @@ from sdot.cached_property import cached_property
 from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
 from sdot.diagrams import DiagramArrays, IndexArray
 from sdot.driver import driver
+from sdot.records import Record
 from sdot.validation import (
     FloatArray,
     check_convex_domain,
     check_positions,
+    check_real_array,
     check_weights,
     freeze,
 )
@@ -22,7 +24,7 @@ from sdot.validation import (
 __all__ = ["PowerDiagram"]
 
 
-class PowerDiagram:
+class PowerDiagram(Record):
     """The power diagram of weighted sites, cut to a convex domain.
 
     The cell of site ``i`` is the set of points ``x`` with
@@ -60,6 +62,15 @@ class PowerDiagram:
         self.weights = freeze(check_weights(weights, len(self.positions)))
         self.domain = None if domain is None else freeze(check_convex_domain(domain))
         self._arrays = DiagramArrays.build(self.positions, self.weights, driver.execution)
+
+    def check_parts(self) -> None:
+        """Check what was pickled as the arguments are checked."""
+        check_weights(check_positions(self.positions)[:, 0], len(self.weights))
+        if self.domain is not None:
+            check_convex_domain(self.domain)
+        check_real_array(self.weights, "weights")
+        if len(self._arrays.positions) != len(self.positions):
+            raise ValueError("positions: expected as many as the diagram has sites")
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -37,6 +37,7 @@ LAYERS = {
         "frameworks",
         "execution",
         "memo",
+        "records",
         "errors",
         "driver",
     ),

@@ -36,16 +36,22 @@ def format_of(arrays: Sequence[Any]) -> tuple[Any, Any]:
 
 def default_format(dtype: np.dtype[Any], device: str | None) -> tuple[Any, Any]:
     """Return dtype and device of results for arguments without a framework."""
-    place = None
-    if device is not None:
-        platform, _, number = device.partition(":")
-        place = jax.devices(platform)[int(number or 0)]
-    return jax.dtypes.canonicalize_dtype(dtype), place
+    _device(device)  # fails now if there is none
+    return jax.dtypes.canonicalize_dtype(dtype), device
 
 
 def from_numpy(array: Any, dtype: Any, device: Any) -> jax.Array:
     """Return a NumPy array or float as a JAX array."""
-    return jax.device_put(np.asarray(array, dtype=dtype), device)  # type: ignore[no-any-return]
+    place = _device(device)
+    return jax.device_put(np.asarray(array, dtype=dtype), place)  # type: ignore[no-any-return]
+
+
+def _device(name: str | None) -> Any:
+    """Return a device by its name, which can be sent to another process."""
+    if name is None:
+        return None
+    platform, _, number = name.partition(":")
+    return jax.devices(platform)[int(number or 0)]
 
 
 def differentiable_distance(

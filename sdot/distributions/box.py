@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,11 @@ class Box(Density):
     def total_mass(self) -> float:
         """The integral of the density."""
         return float(self._options["mass"])
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        return {"domain": self.box, "mass": self.total_mass}
 
     def __repr__(self) -> str:
         (x0, y0), (x1, y1) = self.box

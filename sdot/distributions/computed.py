@@ -27,8 +27,7 @@ class computed(cached_property[Value_co], Generic[Value_co]):
         """Return the value for the instance's snapshot."""
         if instance is None:
             return self
-        kept = instance.snapshot.__dict__
-        name = str(self.attrname)
-        if name not in kept:
-            kept[name] = self.func(instance.snapshot)
-        return kept[name]
+        snapshot, name = instance.snapshot, str(self.attrname)
+        if name not in snapshot.__dict__:
+            snapshot.__dict__[name] = self.func(snapshot)
+        return snapshot.__dict__[name]

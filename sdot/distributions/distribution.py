@@ -9,6 +9,7 @@ tensor is read at every call, whether or not it requires a gradient.
 from __future__ import annotations
 
 import numbers
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,7 @@ from sdot.frameworks import (
     needs_derivative,
     to_numpy,
 )
+from sdot.records import frozen_arrays
 from sdot.validation import freeze, refuse_unreadable
 
 __all__ = ["Distribution", "array_or_none", "kept"]
@@ -54,7 +56,22 @@ class Distribution:
         result = cls.__new__(cls)
         result._parameters, result._options = parameters, options
         result.__dict__["memory"] = memory
+        result.__dict__["_is_assembled"] = True
         return result
+
+    @property
+    @abstractmethod
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object, to the bit."""
+
+    def __reduce__(self) -> Any:
+        """Pickle and copy by the arguments, which are checked again; the memory stays behind.
+
+        Containers that JAX has filled, perhaps with gradients, cannot be checked.
+        """
+        if self.__dict__.get("_is_assembled", False):
+            return _assembled, (type(self), dict(self._parameters), dict(self._options))
+        return _constructed, (type(self), dict(self.arguments))
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -111,8 +128,19 @@ class Distribution:
         if last is not None and all(value is known[name] for name, value in parameters.items()):
             return last
         snapshot = self.assembled(parameters, self._options, self.memory)
+        snapshot.__dict__["_is_assembled"] = self.__dict__.get("_is_assembled", False)
         self.__dict__["_last_snapshot"] = snapshot
         return snapshot
+
+
+def _constructed(kind: type[Distribution], arguments: Mapping[str, Any]) -> Distribution:
+    return kind(**arguments)
+
+
+def _assembled(
+    kind: type[Distribution], parameters: Mapping[str, Any], options: Mapping[str, Any]
+) -> Distribution:
+    return kind.assembled(frozen_arrays(parameters), frozen_arrays(options), Memory())
 
 
 def _leaves(values: Any) -> Iterator[Any]:

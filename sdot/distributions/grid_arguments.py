@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "check_box_shape",
     "check_coefficients",
     "describe_frame",
+    "frame_arguments",
     "grey_levels",
     "grid_lines_of",
     "grid_shape",
@@ -86,6 +88,16 @@ def check_box_shape(domain: Any) -> None:
             "domain: expected ((x_min, y_min), (x_max, y_max)), not an array of shape "
             f"{tuple(domain.shape)}"
         )
+
+
+def frame_arguments(parameters: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ``domain`` and ``knots`` from which the same grid lines follow."""
+    if options["grid_lines"] is None:
+        return {"domain": parameters["domain"]}
+    x, y = options["grid_lines"]
+    if options["is_uniform"]:
+        return {"domain": ((x[0], y[0]), (x[-1], y[-1]))}
+    return {"knots": (x, y)}
 
 
 def describe_frame(lines: tuple[FloatArray, FloatArray] | None, mass: float | None) -> str:

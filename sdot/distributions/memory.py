@@ -21,6 +21,9 @@ class Memory:
         self._lock = Lock()
         self._solutions: OrderedDict[int, Any] = OrderedDict()
 
+    def __reduce__(self) -> Any:
+        return Memory, ()  # what is remembered does not travel
+
     def store(self, count: int, solution: Any) -> None:
         """Remember a solution with so many sites, which must not change."""
         with self._lock:

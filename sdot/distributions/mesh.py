@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -118,6 +119,11 @@ class Mesh(PiecewiseAffineDensity):
         """The integral of the density."""
         mass: float | None = self._options["mass"]
         return self._given_mass if mass is None else mass
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        return {**self._parameters, **self._options}
 
     @describes(values=1)
     def __repr__(self) -> str:

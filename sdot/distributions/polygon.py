@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,11 @@ class Polygon(PiecewiseAffineDensity):
     def area(self) -> float:
         """The area."""
         return 0.5 * _twice_area(self.vertices)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        return self._options
 
     def __repr__(self) -> str:
         return (

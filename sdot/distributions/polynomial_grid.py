@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from sdot.distributions.grid_arguments import (
     check_box_shape,
     check_coefficients,
     describe_frame,
+    frame_arguments,
     grey_levels,
     grid_lines_of,
     grid_shape,
@@ -222,6 +224,12 @@ class PolynomialGrid(Density):
         if mass is not None:
             return mass
         return float(pixel_masses(self.coefficients, self.x_lines, self.y_lines).sum())
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        frame = frame_arguments(self._parameters, self._options)
+        return {"values": self.values, "mass": self._options["mass"], **frame}
 
     @describes(values=(2, 3), domain=2)
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,12 @@ from sdot.distributions.density import CellPotential, Density, DensityKernel, Fr
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
-from sdot.distributions.grid_arguments import check_box_shape, describe_frame, grid_lines_of
+from sdot.distributions.grid_arguments import (
+    check_box_shape,
+    describe_frame,
+    frame_arguments,
+    grid_lines_of,
+)
 from sdot.distributions.grid_derivative import GridDerivative
 from sdot.distributions.memory import Memory
 from sdot.distributions.polynomial_grid import PolynomialGrid
@@ -166,10 +172,19 @@ class SplineGrid(Density):
         """Where slopes were limited (nx, ny)."""
         return freeze(self._spline.limited_nodes)
 
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        options = {name: self._options[name] for name in ("continuity", "mass", "negative")}
+        frame = frame_arguments(self._parameters, {**self._options, "is_uniform": True})
+        return {"values": self.values, **options, "domain": frame["domain"]}
+
     @describes(values=2, domain=2)
     def __repr__(self) -> str:
         nx, ny = np.shape(self.values)
-        known: SplineMap | None = self.__dict__.get("_spline")  # there may be no values yet
+        known: SplineMap | None = (self.snapshot if self.has_values else self).__dict__.get(
+            "_spline"
+        )  # there may be no values yet
         count = 0 if known is None else int(known.limited_nodes.sum())
         slopes = f", slopes limited at {count}," if count else ""
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,11 @@ class SumOfDensities(Density):
         """What the parts are multiplied with."""
         factors: tuple[float, ...] = self._options["factors"]
         return factors
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        return {"densities": self.densities, "factors": self.factors}
 
     def __repr__(self) -> str:
         return " + ".join(

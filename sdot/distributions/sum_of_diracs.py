@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sdot.distributions.computed import computed
@@ -89,6 +90,11 @@ class SumOfDiracs(Distribution):
         return (
             None if self.weights is None else freeze(check_dirac_weights(self.weights, len(self)))
         )
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        return {**self._parameters, **self._options}
 
     def __len__(self) -> int:
         return len(self.positions)

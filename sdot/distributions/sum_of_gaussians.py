@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -121,6 +122,11 @@ class SumOfGaussians(Density):
     def weights(self) -> Any:
         """The ``weights`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["weights"]
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Arguments with which the class makes the same object."""
+        return {**self._parameters, **self._options}
 
     def __len__(self) -> int:
         return int(np.shape(self.means)[0])

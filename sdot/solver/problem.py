@@ -27,6 +27,7 @@ from sdot.distributions.density import (
     Rounding,
 )
 from sdot.execution import SERIAL, Execution
+from sdot.records import Record
 from sdot.solver.budget import Budget
 from sdot.validation import FloatArray
 
@@ -168,7 +169,7 @@ class CarriedCells(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Normalisation:
+class Normalisation(Record):
     """How a problem in well-scaled coordinates came from the caller's."""
 
     positions: FloatArray  # the caller's (n, 2)

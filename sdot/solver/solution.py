@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellMoments
 from sdot.execution import Execution
+from sdot.records import Record, check_part
 from sdot.solver.budget import Budget
 from sdot.solver.certificate import error_bound
 from sdot.solver.problem import Normalisation, TransportProblem
@@ -37,7 +40,7 @@ class Status:
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(Record):
     """A plan in the caller's coordinates, as NumPy arrays."""
 
     value: float  # the dual value of W2^2
@@ -53,6 +56,20 @@ class Solution:
     diagram: DiagramArrays  # of the normalised sites
     normalisation: Normalisation
     execution: Execution
+
+    def check_parts(self) -> None:
+        """Refuse arrays that do not belong together."""
+        count = len(self.positions)
+        for name in ("positions", "masses", "potentials"):
+            shape = (count, 2) if name == "positions" else (count,)
+            check_part(getattr(self, name), name, shape)
+        for name in ("barycenters", "gaps", "cell_masses"):
+            shape = (count,) if name == "cell_masses" else (count, 2)
+            check_part(getattr(self, name), name, shape, is_finite=False)
+        site_of, sites = self.normalisation.site_of, len(self.diagram.positions)
+        check_part(site_of, "site_of", (count,), dtype=np.intp, limits=(0, sites))
+        check_part(self.normalisation.positions, "positions", (count, 2))
+        check_part(self.normalisation.share, "share", (count,))
 
     @property
     def total_mass(self) -> float:
