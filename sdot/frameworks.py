@@ -113,7 +113,9 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
             "build this object outside of the jitted function"
         )
     values = np.asarray(array)
-    if values.dtype.kind == "V":  # JAX's bfloat16 and other extension types
+    if (
+        values.dtype.kind == "V" and values.dtype.names is None
+    ):  # JAX's bfloat16 and other extension types
         values = values.astype(np.float32)
     return values
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.frameworks import to_numpy
+from sdot.limits import check_extent, check_lengths, check_sizes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -69,6 +70,7 @@ def check_points(points: Any) -> FloatArray:
     result = check_real_array(points, "points")
     if result.ndim == 0 or result.shape[-1] != 2:
         raise ValueError(f"points: expected an array of shape (..., 2), not {result.shape}")
+    check_lengths(result, "points")
     return result
 
 
@@ -101,6 +103,7 @@ def check_mass(mass: Any, name: str = "mass") -> float | None:
         raise TypeError(f"{name}: expected a positive number or None, not {mass!r}")
     if not (np.isfinite(float(mass)) and float(mass) > 0):
         raise ValueError(f"{name}: expected a positive finite number or None, not {mass!r}")
+    check_sizes(np.array(float(mass)), name)
     return float(mass)
 
 
@@ -134,6 +137,9 @@ def check_box(domain: Any, name: str = "domain") -> FloatArray:
             f"{name}: expected x_min < x_max and y_min < y_max, not {box.tolist()}; "
             "a domain needs an area"
         )
+    check_lengths(box, name)
+    for side in range(2):
+        check_extent(box[:, side, None], name)
     return box
 
 
@@ -144,6 +150,8 @@ def check_positions(positions: Any, name: str = "positions") -> FloatArray:
         raise ValueError(
             f"{name}: expected an array of shape (n, 2) with n >= 1, not {result.shape}"
         )
+    check_lengths(result, name)
+    check_extent(result, name)
     return result
 
 
@@ -156,6 +164,7 @@ def check_weights(weights: Any, count: int, name: str = "weights") -> FloatArray
         raise ValueError(
             f"{name}: expected one number per site, shape ({count},), not {result.shape}"
         )
+    check_sizes(result, name)
     return result
 
 
@@ -169,6 +178,8 @@ def check_convex_domain(domain: Any) -> FloatArray:
         )
     if len(corners) == 2:
         corners = box_corners(check_box(corners))
+    check_lengths(corners, "domain")
+    check_extent(corners, "domain")
     sides = np.roll(corners, -1, axis=0) - corners
     turns = _turns(sides)
     total_turn = np.arctan2(turns, (sides * np.roll(sides, -1, axis=0)).sum(axis=1)).sum()

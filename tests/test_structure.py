@@ -33,6 +33,7 @@ ROOT = Path(sdot.__file__).parent
 LAYERS = {
     "base": (
         "cached_property",
+        "limits",
         "validation",
         "frameworks",
         "execution",

@@ -9,6 +9,7 @@ import numpy as np
 
 from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.frameworks import to_numpy
+from sdot.limits import check_extent, check_lengths, check_sizes
 from sdot.validation import FloatArray, check_box, check_real_array, freeze, refuse_unreadable
 
 __all__ = [
@@ -42,6 +43,7 @@ def grid_shape(values: Any) -> tuple[int, int]:
 def check_coefficients(values: Any) -> FloatArray:
     """Return nonnegative polynomial coefficients (nx, ny, k + 1, k + 1)."""
     given = check_real_array(values, "values")
+    check_sizes(given, "values")
     shape = grid_shape(given)
     terms = round((given.size // (shape[0] * shape[1])) ** 0.5)
     coefficients = given.reshape(*shape, terms, terms)
@@ -67,6 +69,9 @@ def grid_lines_of(shape: tuple[int, ...], domain: Any, knots: Any) -> tuple[Floa
         if len(knots) != 2:
             raise ValueError(f"knots: expected (x_lines, y_lines), not {len(knots)} arrays")
         lines = [check_real_array(knots[k], f"knots[{k}]") for k in range(2)]
+        for k in range(2):
+            check_lengths(lines[k], f"knots[{k}]")
+            check_extent(lines[k][:, None], f"knots[{k}]")
     for k in range(2):
         if lines[k].shape != (shape[k] + 1,):
             raise ValueError(

@@ -17,6 +17,7 @@ from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import to_numpy
+from sdot.limits import check_extent, check_factor, check_lengths, check_sizes
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze, refuse_unreadable
 
 __all__ = ["Mesh"]
@@ -150,6 +151,7 @@ class Mesh(PiecewiseAffineDensity):
     @computed
     def _values_at_corners(self) -> FloatArray:
         values = check_real_array(self.values, "values")
+        check_sizes(values, "values")
         negative = np.flatnonzero(values < 0)
         if negative.size:
             raise ValueError(
@@ -166,6 +168,7 @@ class Mesh(PiecewiseAffineDensity):
         total = float((_twice_areas(self._corners) / 6) @ self._values_at_corners.sum(axis=1))
         if not total > 0:
             raise ValueError("values: expected a density with positive mass, not zero everywhere")
+        check_factor(total, self._options["mass"])
         return total
 
     def pull_back(
@@ -253,6 +256,8 @@ def _check_vertices(vertices: Any) -> FloatArray:
     result = check_real_array(vertices, "vertices")
     if result.ndim != 2 or result.shape[1] != 2:
         raise ValueError(f"vertices: expected an array of shape (v, 2), not {result.shape}")
+    check_lengths(result, "vertices")
+    check_extent(result, "vertices")
     return result
 
 

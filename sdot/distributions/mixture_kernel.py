@@ -174,8 +174,14 @@ class MixtureDensityKernel:
 
 def cholesky_factors(covariances: FloatArray) -> FloatArray:
     """Return the entries xx, yx, yy (k, 3) of lower triangular factors of matrices (k, 2, 2)."""
-    xx = np.sqrt(covariances[:, 0, 0])
-    yx = covariances[:, 1, 0] / xx
+    # Powers of two that bring the variances near one: exact, and products are doubles.
+    x, y = np.frexp(np.diagonal(covariances, axis1=1, axis2=2))[1].T // 2
+    first, second = np.ldexp(covariances[:, 0, 0], -2 * x), np.ldexp(covariances[:, 1, 1], -2 * y)
+    mixed = np.ldexp(covariances[:, 1, 0], -x - y)
+    xx = np.sqrt(first)
+    yx = mixed / xx
     # The Schur complement from the determinant, which loses the least digits.
-    determinant = covariances[:, 0, 0] * covariances[:, 1, 1] - covariances[:, 1, 0] ** 2
-    return np.ascontiguousarray(np.stack([xx, yx, np.sqrt(determinant) / xx], axis=1))
+    yy = np.sqrt(first * second - mixed**2) / xx
+    return np.ascontiguousarray(
+        np.stack([np.ldexp(xx, x), np.ldexp(yx, y), np.ldexp(yy, y)], axis=1)
+    )

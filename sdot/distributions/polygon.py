@@ -10,6 +10,7 @@ import numpy as np
 from sdot.cached_property import cached_property
 from sdot.cgal_wrap.triangulation.polygon_triangulation import meeting_sides, polygon_triangles
 from sdot.distributions.convex_pieces import Pieces, PiecewiseAffineDensity
+from sdot.limits import check_extent, check_lengths
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
 __all__ = ["Polygon"]
@@ -103,6 +104,8 @@ def _check_simple(vertices: Any) -> FloatArray:
         raise ValueError(
             f"vertices: expected an array of shape (k, 2) with k >= 3, not {corners.shape}"
         )
+    check_lengths(corners, "vertices")
+    check_extent(corners, "vertices")
     following = np.roll(np.arange(len(corners)), -1)
     repeated = np.flatnonzero((corners == corners[following]).all(axis=1))
     if repeated.size:

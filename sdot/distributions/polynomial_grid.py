@@ -38,6 +38,7 @@ from sdot.distributions.grid_kernel import (
 )
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
+from sdot.limits import check_factor
 from sdot.validation import FloatArray, box_corners, check_mass, freeze
 
 __all__ = ["PolynomialGrid"]
@@ -166,7 +167,7 @@ class PolynomialGrid(Density):
         if not total > 0:
             raise ValueError("values: expected a density with positive mass, not zero everywhere")
         mass = self._options["mass"]
-        factor = 1.0 if mass is None else mass / total
+        factor = check_factor(total, mass)
         if mass is not None:
             coefficients *= factor
         return freeze(coefficients), factor

@@ -26,6 +26,7 @@ from sdot.distributions.polynomial_grid import PolynomialGrid
 from sdot.distributions.spline_map import NEGATIVE, SplineMap, spline_map
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
+from sdot.limits import check_sizes
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
 __all__ = ["SplineGrid"]
@@ -232,6 +233,7 @@ class SplineGrid(Density):
     def _spline(self) -> SplineMap:
         """From the values to the coefficients, linear near the values."""
         values = check_real_array(self.values, "values")
+        check_sizes(values, "values")
         return spline_map(values, self.continuity, self._options["negative"])
 
 

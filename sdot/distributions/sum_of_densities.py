@@ -25,6 +25,7 @@ from sdot.distributions.density import (
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
+from sdot.limits import check_sizes
 from sdot.validation import FloatArray, freeze
 
 __all__ = ["SumKernel", "SumOfDensities"]
@@ -304,6 +305,7 @@ def _check_factor(factor: Any) -> float:
         )
     if not (np.isfinite(float(factor)) and float(factor) > 0):
         raise ValueError(f"factor: expected a positive finite number, not {factor!r}")
+    check_sizes(np.array(float(factor)), "factor")
     return float(factor)
 
 

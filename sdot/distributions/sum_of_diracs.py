@@ -9,6 +9,7 @@ from sdot.distributions.computed import computed
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import Distribution, kept
 from sdot.frameworks import common_framework
+from sdot.limits import check_ratio
 from sdot.validation import (
     FloatArray,
     check_mass,
@@ -128,4 +129,5 @@ def check_dirac_weights(weights: Any, count: int) -> FloatArray:
     """Return positive float64 weights (n,)."""
     result = check_weights(weights, count)
     check_positive(result, "weights")
+    check_ratio(result, "weights")
     return result

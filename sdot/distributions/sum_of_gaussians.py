@@ -18,6 +18,7 @@ from sdot.distributions.mixture_derivative import MixtureDerivative, MixturePara
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
+from sdot.limits import check_lengths, check_ratio, check_sizes
 from sdot.validation import (
     FloatArray,
     box_corners,
@@ -149,12 +150,15 @@ class SumOfGaussians(Density):
 
     @computed
     def _means(self) -> FloatArray:
-        return freeze(check_real_array(self.means, "means"))
+        means = check_real_array(self.means, "means")
+        check_lengths(means, "means")
+        return freeze(means)
 
     @computed
     def _covariances(self) -> FloatArray:
         """Full matrices (k, 2, 2)."""
         given = check_real_array(self.covs, "covs")
+        check_variances(given)
         check_covariances(given)
         if given.ndim == 1:
             return np.asarray(given[:, None, None] * np.eye(2))
@@ -174,6 +178,8 @@ class SumOfGaussians(Density):
             return np.full(len(self), 1 / len(self))
         weights = check_real_array(self.weights, "weights")
         check_positive(weights, "weights")
+        check_sizes(weights, "weights")
+        check_ratio(weights, "weights")
         return np.asarray(weights / weights.sum())
 
     @computed
@@ -290,6 +296,13 @@ class SumOfGaussians(Density):
             lambda: self.pull_back(cells.diagram, cells.frame, cells.potential, cells.execution),
             lambda: kernel.hermite_integrals(cells),
         )
+
+
+def check_variances(covs: FloatArray) -> None:
+    """Refuse covariances that are too large, or of which a variance is too small."""
+    check_sizes(covs, "covs")
+    variances = covs if covs.ndim < 3 else np.diagonal(covs, axis1=1, axis2=2)
+    check_sizes(np.min(variances, keepdims=True, where=variances > 0, initial=1.0), "covs")
 
 
 def check_covariances(covs: FloatArray) -> None:
