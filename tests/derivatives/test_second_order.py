@@ -42,7 +42,8 @@ class Problem:
         self.rng = rng
 
     def with_arrays(self, arrays: Sequence[np.ndarray]) -> tuple[SumOfDiracs, Density]:
-        return self.diracs.with_arrays(arrays[:2]), self.density.with_arrays(arrays[2:])
+        density = self.density.with_arrays(arrays[2:])  # its mass may be what they make it
+        return SumOfDiracs(*arrays[:2], density.total_mass), density
 
     def tangents(self) -> Arrays:
         return [self._tangent(array) for array in self.arrays]
