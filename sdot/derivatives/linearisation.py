@@ -25,9 +25,11 @@ does to sites is, transposed, twice what beta does to the first moments. (Mathem
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from sdot.cached_property import cached_property
 from sdot.derivatives.newton_matrix import NewtonMatrix
+from sdot.diagrams import IndexArray
 from sdot.distributions.density import Density, DensityDerivative, SolvedCells
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.errors import NotDifferentiableError
@@ -73,7 +75,7 @@ class Linearisation:
         self._find_edges()
 
     def _find_edges(self) -> None:
-        """The edges with mass: their sites, weights, and where they are from the barycentres."""
+        """The edges with mass: their weights, and what moves of the sites do along each of them."""
         diagram, frame = self.solution.diagram, self.frame
         found = self._kernel.edge_moments(diagram)
         kept = found.weights != 0
@@ -84,13 +86,15 @@ class Linearisation:
         self._weights = factor * found.weights[kept]
         self._sites = sites
         self.newton_matrix = NewtonMatrix(self.count, sites, self._weights, self.solution.execution)
-        self._left, self._right = (
+        left, right = (
             frame.scale * (found.centroids[kept] - self._centres[sites[:, k]]) for k in range(2)
         )
         normals = diagram.positions[sites[:, 1]] - diagram.positions[sites[:, 0]]
         along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
-        lengths = np.sqrt(found.spreads[kept] / (along**2).sum(axis=1))
-        self._along = frame.scale * along * lengths[:, None]
+        lengths = np.sqrt(found.spreads[kept] / np.einsum("ek,ek->e", along, along))
+        along *= frame.scale * lengths[:, None]
+        self._tilts = _by_moves(sites, 2 * left, -2 * right, self.count)
+        self._turns = _by_moves(sites, 2 * along, -2 * along, self.count)
 
     @cached_property
     def density_derivative(self) -> DensityDerivative:
@@ -102,57 +106,37 @@ class Linearisation:
         )
         return self.density.derivative(cells)
 
-    def _scatter(self, flows: FloatArray) -> FloatArray:
-        """What flows (e,) into the left cells and out of the right ones give each cell."""
+    def flows_of_moves(self, moves: FloatArray) -> FloatArray:
+        """How much mass (e,) moves of the sites (n, 2) carry over each edge while beta stays.
+
+        To the left cell from the right one.
+        """
+        return np.asarray(self._weights * (self._tilts @ moves.ravel()))
+
+    def masses_of_flows(self, flows: FloatArray) -> FloatArray:
+        """What every site (n,) gets; of `flows_of_moves` that is ``P dy``."""
         first, second = self._sites.T
         gained = np.bincount(first, flows, self.count)
         return np.asarray(gained - np.bincount(second, flows, self.count))
 
-    def _scatter_moments(self, left: FloatArray, right: FloatArray) -> FloatArray:
-        """The same for vectors (e, 2), of which the right cells lose others than the left gain."""
+    def size_of_flows(self, flows: FloatArray) -> FloatArray:
+        """The size (n,) of the terms that `masses_of_flows` adds up."""
         first, second = self._sites.T
-        return np.stack(
-            [
-                np.bincount(first, left[:, k], self.count)
-                - np.bincount(second, right[:, k], self.count)
-                for k in range(2)
-            ],
-            axis=1,
-        )
-
-    def _tilts(self, moves: FloatArray) -> FloatArray:
-        """``-2 (x - b) . dy`` of the left cell minus that of the right, at the edges' centroids."""
-        first, second = self._sites.T
-        return np.asarray(
-            2
-            * ((self._left * moves[first]).sum(axis=1) - (self._right * moves[second]).sum(axis=1))
-        )
-
-    def masses_of_moves(self, moves: FloatArray) -> FloatArray:
-        """``P dy``: how masses change when sites move (n, 2) and beta does not."""
-        return self._scatter(self._weights * self._tilts(moves))
-
-    def size_of_moves(self, moves: FloatArray) -> FloatArray:
-        """The size (n,) of the terms that `masses_of_moves` adds up."""
-        first, second = self._sites.T
-        sizes = np.abs(self._left * moves[first]) + np.abs(self._right * moves[second])
-        flows = 2 * self._weights * sizes.sum(axis=1)
-        gained = np.bincount(first, flows, self.count)
-        return np.asarray(gained + np.bincount(second, flows, self.count))
+        sizes = np.abs(flows)
+        gained = np.bincount(first, sizes, self.count)
+        return np.asarray(gained + np.bincount(second, sizes, self.count))
 
     def moments_of_moves(self, moves: FloatArray) -> FloatArray:
         """How first moments about the barycentres change (n, 2) then; symmetric in the moves."""
-        first, second = self._sites.T
-        flows = (self._weights * self._tilts(moves))[:, None]
-        turned = 2 * self._weights * (self._along * (moves[first] - moves[second])).sum(axis=1)
-        shifts = self._along * turned[:, None]
-        return self._scatter_moments(self._left * flows + shifts, self._right * flows + shifts)
+        turned = self._weights * (self._turns @ moves.ravel())
+        shifted = self._tilts.T @ self.flows_of_moves(moves) + self._turns.T @ turned
+        return np.asarray(0.5 * shifted).reshape(-1, 2)
 
     def moments_of_potentials(self, beta: FloatArray) -> FloatArray:
         """``P^T beta / 2``: how first moments change (n, 2) with beta while sites stay."""
         first, second = self._sites.T
-        flows = (self._weights * (beta[first] - beta[second]))[:, None]
-        return self._scatter_moments(self._left * flows, self._right * flows)
+        flows = self._weights * (beta[first] - beta[second])
+        return np.asarray(0.5 * (self._tilts.T @ flows)).reshape(-1, 2)
 
     # Between the Diracs and the sites of the problem
 
@@ -195,6 +179,18 @@ def _check_cells(masses: FloatArray) -> None:
         raise NotDifferentiableError(
             f"the plan is not differentiable: the cell of site {empty[0]} has no mass"
         )
+
+
+def _by_moves(
+    sites: IndexArray, by_left: FloatArray, by_right: FloatArray, count: int
+) -> sparse.csr_array:
+    """The matrix (e, 2 n) from moves of the sites to one number per edge."""
+    columns = 2 * np.repeat(sites.astype(np.int32), 2, axis=1) + np.array([0, 1, 0, 1], np.int32)
+    entries = np.concatenate([by_left, by_right], axis=1)
+    starts = np.arange(0, 4 * len(sites) + 1, 4, dtype=np.int32)
+    return sparse.csr_array(
+        (entries.ravel(), columns.ravel(), starts), shape=(len(sites), 2 * count)
+    )
 
 
 _ON_A_JUMP = (

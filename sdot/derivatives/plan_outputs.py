@@ -64,11 +64,10 @@ def change_of(linearisation: Linearisation, tangents: Tangents) -> Change:
     masses, weights_sum = _mass_change(
         linearisation, tangents[1] if count > 1 else None, float(grown.values.sum())
     )
-    at_sites, tilted = linearisation.site_sums(masses), linearisation.masses_of_moves(site_moves)
-    right_side = at_sites - grown.values - tilted
+    at_sites, flows = linearisation.site_sums(masses), linearisation.flows_of_moves(site_moves)
     beta = linearisation.newton_matrix.solve(
-        right_side,
-        np.abs(at_sites) + np.abs(grown.values) + linearisation.size_of_moves(site_moves),
+        at_sites - grown.values - linearisation.masses_of_flows(flows),
+        np.abs(at_sites) + np.abs(grown.values) + linearisation.size_of_flows(flows),
     )
     moments = (
         linearisation.moments_of_moves(site_moves)
@@ -229,10 +228,10 @@ def _of_cells(
     """The transpose of `change_of`, and of what makes outputs of it."""
     by = _cell_cotangents(linearisation, cotangents)
     total, count = linearisation.total_mass, len(linearisation.diracs.arrays)
+    flows = 0.5 * linearisation.flows_of_moves(by.moments)
     multipliers = linearisation.newton_matrix.solve(
-        linearisation.site_sums(by.potentials) + linearisation.masses_of_moves(by.moments) / 2,
-        linearisation.site_sums(np.abs(by.potentials))
-        + linearisation.size_of_moves(by.moments) / 2,
+        linearisation.site_sums(by.potentials) + linearisation.masses_of_flows(flows),
+        linearisation.site_sums(np.abs(by.potentials)) + linearisation.size_of_flows(flows),
     )
     by_moves = linearisation.moments_of_moves(by.moments)
     by_moves -= 2 * linearisation.moments_of_potentials(multipliers)
