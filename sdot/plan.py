@@ -15,7 +15,8 @@ from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
-from sdot.power_diagram import PowerDiagram
+from sdot.placed_diagram import PlacedDiagram
+from sdot.power_diagram import PowerDiagram, non_convex
 from sdot.progress import ProgressLine
 from sdot.records import Record
 from sdot.results import ResultFormat, result_format
@@ -150,9 +151,19 @@ class OtPlan(Record):
 
     @cached_property
     def power_diagram(self) -> PowerDiagram:
-        """The cells, cut to the density's domain if it has one."""
-        domain = self._density.domain
-        return PowerDiagram(self._solution.positions, self._solution.potentials, domain)
+        """The cells, cut to the region of the density if that is not the whole plane.
+
+        They are those of the solve, to all of its digits: weights, rounded to the caller's
+        coordinates, could not tell them where sites are close to each other or far away.
+        """
+        solution = self._solution
+        frame, site_of = solution.normalisation.frame, solution.normalisation.site_of
+        owners = np.unique(site_of, return_index=True)[1]
+        placed = PlacedDiagram(solution.diagram, frame, owners, len(site_of))
+        domain, region = self._density.domain, None
+        if domain is not None:
+            region = non_convex(self._density.region)
+        return PowerDiagram.placed(solution.positions, solution.potentials, placed, domain, region)
 
     def __repr__(self) -> str:
         return (

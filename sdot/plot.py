@@ -94,7 +94,8 @@ def plot_diagram(
     Parameters
     ----------
     diagram : PowerDiagram
-        Without a domain it is cut to a box around its sites.
+        Without a domain it is cut to a box around its sites; in a region that is not convex
+        cells are drawn in all their parts.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     values : array_like, (n,), optional
@@ -109,7 +110,8 @@ def plot_diagram(
     line_width : float, optional
         Width of the borders in points.
     **options
-        Passed to `matplotlib.collections.PolyCollection`.
+        Passed to `matplotlib.collections.PathCollection`; each cell is one path, of all its
+        `parts`.
 
     Returns
     -------
@@ -135,14 +137,14 @@ def plot_diagram(
         box = _box_around(diagram.positions)
         diagram = PowerDiagram(diagram.positions, diagram.weights, box)
     domain = np.asarray(diagram.domain)
-    shown = np.array([len(cell) > 0 for cell in diagram.cells])
-    cells = [cell for cell in diagram.cells if len(cell)]
+    shown = np.array([len(rings) > 0 for rings in diagram.parts])
+    outlines = [_outline(rings) for rings in diagram.parts if rings]
     options = {"edgecolors": color, "linewidths": line_width, **options}
     if values is None:
         options = {"facecolors": "none", **options}
     else:
         options = {"array": _one_per_site(values, len(diagram))[shown], "cmap": cmap, **options}
-    ax.add_collection(collections.PolyCollection(cells, **options))
+    ax.add_collection(collections.PathCollection(outlines, **options))
     if sites:
         _dots(ax, diagram.positions, color)
     _frame(ax, np.array([domain.min(axis=0), domain.max(axis=0)]))
@@ -228,6 +230,13 @@ def _axes(ax: Axes | None) -> Any:
     if ax is not None:
         return ax
     return _import_matplotlib("matplotlib.pyplot").subplots()[1]
+
+
+def _outline(rings: tuple[FloatArray, ...]) -> Any:
+    path = _import_matplotlib("matplotlib.path").Path
+    return path.make_compound_path(
+        *(path(np.concatenate([ring, ring[:1]]), closed=True) for ring in rings)
+    )
 
 
 def _frame(ax: Any, box: FloatArray) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sdot.cached_property import cached_property
-from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
 from sdot.diagrams import DiagramArrays, IndexArray
+from sdot.distributions.convex_hull import convex_hull
+from sdot.distributions.density import Frame
+from sdot.distributions.polygon import check_simple_polygon, is_convex
+from sdot.distributions.regions import overlay, segments_of
 from sdot.driver import driver
-from sdot.records import Record
+from sdot.placed_diagram import PlacedDiagram, polygon_moments
+from sdot.records import Record, check_part
+from sdot.region_cells import cells_in_region, ring_moments
 from sdot.validation import (
     FloatArray,
+    box_corners,
+    check_box,
     check_convex_domain,
     check_positions,
     check_real_array,
@@ -21,11 +30,11 @@ from sdot.validation import (
     freeze,
 )
 
-__all__ = ["PowerDiagram"]
+__all__ = ["PowerDiagram", "non_convex"]
 
 
 class PowerDiagram(Record):
-    """The power diagram of weighted sites, cut to a convex domain.
+    """The power diagram of weighted sites, cut to a domain.
 
     The cell of site ``i`` is the set of points ``x`` with
     ``|x - y_i|**2 - w_i <= |x - y_j|**2 - w_j`` for all ``j``. It may be empty (the site is
@@ -40,11 +49,13 @@ class PowerDiagram(Record):
         Their weights, squared lengths of either sign. All zero by default.
     domain : array_like, optional
         ``((x_min, y_min), (x_max, y_max))`` or the corners (k, 2) of a convex polygon,
-        counter-clockwise. None for the whole plane.
+        counter-clockwise. None for the whole plane. `clip` cuts to any simple polygon.
 
     Attributes
     ----------
     positions, weights, domain : the arguments as read-only float64 arrays.
+    region : None, or the rings (k, 2) of the region within ``domain`` to which cells are cut,
+        if it is not convex: that of a density, or of `clip`.
 
     Raises
     ------
@@ -61,7 +72,27 @@ class PowerDiagram(Record):
         self.positions = freeze(check_positions(positions))
         self.weights = freeze(check_weights(weights, len(self.positions)))
         self.domain = None if domain is None else freeze(check_convex_domain(domain))
-        self._arrays = DiagramArrays.build(self.positions, self.weights, driver.execution)
+        self.region: tuple[FloatArray, ...] | None = None
+        arrays = DiagramArrays.build(self.positions, self.weights, driver.execution)
+        owners = np.arange(len(self.positions))
+        self._placed = PlacedDiagram(arrays, Frame(np.zeros(2), np.ones(2)), owners, len(owners))
+
+    @classmethod
+    def placed(
+        cls,
+        positions: FloatArray,
+        weights: FloatArray,
+        placed: PlacedDiagram,
+        domain: FloatArray | None,
+        region: tuple[FloatArray, ...] | None,
+    ) -> PowerDiagram:
+        """Put together a diagram that is known in other coordinates, without any check."""
+        result = cls.__new__(cls)
+        result.positions, result.weights = freeze(positions), freeze(weights)
+        result.domain = None if domain is None else freeze(domain)
+        result.region = None if region is None else tuple(freeze(ring) for ring in region)
+        result._placed = placed
+        return result
 
     def check_parts(self) -> None:
         """Check what was pickled as the arguments are checked."""
@@ -69,7 +100,9 @@ class PowerDiagram(Record):
         if self.domain is not None:
             check_convex_domain(self.domain)
         check_real_array(self.weights, "weights")
-        if len(self._arrays.positions) != len(self.positions):
+        for ring in self.region or ():
+            check_part(ring, "region", (None, 2))
+        if self._placed.count != len(self.positions):
             raise ValueError("positions: expected as many as the diagram has sites")
 
     def __len__(self) -> int:
@@ -77,12 +110,14 @@ class PowerDiagram(Record):
 
     def __repr__(self) -> str:
         where = "the plane" if self.domain is None else f"a polygon of {len(self.domain)} corners"
+        if self.region is not None:
+            where = f"a region of {sum(len(ring) for ring in self.region)} corners"
         return f"PowerDiagram({len(self)} sites in {where}, {len(self.hidden_sites)} hidden)"
 
     @cached_property
     def hidden_sites(self) -> IndexArray:
         """Sites without a cell, in increasing order (h,)."""
-        return freeze(np.sort(self._arrays.hidden_sites))
+        return freeze(self._placed.hidden_sites)
 
     @cached_property
     def edges(self) -> IndexArray:
@@ -90,7 +125,7 @@ class PowerDiagram(Record):
 
         Neighbours in the plane: the edge between them may lie outside the domain.
         """
-        pairs = np.sort(self._arrays.edge_sites, axis=1)
+        pairs = np.sort(self._placed.edge_sites, axis=1)
         return freeze(pairs[np.lexsort(pairs.T[::-1])])
 
     @cached_property
@@ -110,10 +145,45 @@ class PowerDiagram(Record):
         Raises
         ------
         ValueError
-            If there is no domain: unbounded cells have no list of corners.
+            If there is no domain: unbounded cells have no list of corners. If the region is not
+            convex: a cell may have several `parts` there.
         """
+        if self.region is not None:
+            raise ValueError(
+                "cells: expected a diagram in a convex domain, but in this region a cell may have "
+                "several parts; use parts"
+            )
         points, offsets = self._polygons
+        points = self._placed.to_plane(points)
         return tuple(freeze(part) for part in np.split(points, offsets[1:-1]))
+
+    @cached_property
+    def parts(self) -> tuple[tuple[FloatArray, ...], ...]:
+        """The rings (k, 2) around each cell inside the domain or region, a tuple for each site.
+
+        Counter-clockwise around every part of the cell, clockwise around every hole, so that the
+        areas of a cell's rings, with their signs, sum to its area. In a convex domain a cell has
+        one ring; hidden sites and cells outside have none.
+
+        Raises
+        ------
+        ValueError
+            If there is no domain.
+
+        Examples
+        --------
+        >>> from sdot import PowerDiagram
+        >>> u = [[0, 0], [3, 0], [3, 3], [2, 3], [2, 1], [1, 1], [1, 3], [0, 3]]
+        >>> diagram = PowerDiagram([[1.5, 0.0], [1.5, 4.0]]).clip(u)
+        >>> [len(rings) for rings in diagram.parts]
+        [1, 2]
+        """
+        if self.region is None:
+            return tuple((cell,) if len(cell) else () for cell in self.cells)
+        points, offsets, owners = self._rings
+        rings = np.split(freeze(self._placed.to_plane(points)), offsets[1:-1])
+        ends = np.searchsorted(owners, np.arange(len(self) + 1))
+        return tuple(tuple(rings[a:b]) for a, b in pairwise(ends))
 
     @cached_property
     def areas(self) -> FloatArray:
@@ -128,35 +198,85 @@ class PowerDiagram(Record):
         """
         return freeze(self._moments[1])
 
+    def clip(self, polygon: Any) -> PowerDiagram:
+        """Return the same diagram with its cells cut to a polygon, convex or not.
+
+        Parameters
+        ----------
+        polygon : array_like
+            ``((x_min, y_min), (x_max, y_max))`` or the corners (k, 2) of a simple polygon, in
+            either orientation.
+
+        Returns
+        -------
+        PowerDiagram
+            Whose ``region`` is the part of the domain, or region, of this one in the polygon, in
+            rings; or, where that is convex, whose ``domain`` it is. The diagram itself is not
+            computed again; cells are cut, exactly up to the rounding of corners, when asked for.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the polygon is not simple, or has no part of the domain.
+
+        Examples
+        --------
+        >>> from sdot import PowerDiagram
+        >>> diagram = PowerDiagram([[0.25, 0.5], [0.75, 0.5]], domain=((0, 0), (1, 1)))
+        >>> diagram.clip([[0, 0], [1, 0], [0, 1]]).areas
+        array([0.375, 0.125])
+        """
+        region: list[FloatArray] = [_check_polygon(polygon)]
+        own = self.region if self.domain is None or self.region is not None else (self.domain,)
+        if own is not None:
+            region = overlay([segments_of(own), segments_of(region)], all)
+            if not region:
+                raise ValueError(
+                    "polygon: expected one that meets the domain of the diagram, "
+                    f"{np.concatenate(own).min(axis=0)} to {np.concatenate(own).max(axis=0)}"
+                )
+        domain = convex_hull(np.concatenate(region))
+        return PowerDiagram.placed(
+            self.positions, self.weights, self._placed, domain, non_convex(region)
+        )
+
     @cached_property
     def _polygons(self) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+        """Corners, in the coordinates of the placed diagram, and offsets of all cells."""
         if self.domain is None:
             raise ValueError(
                 "cells: expected a diagram with a domain; "
                 "pass domain=((x_min, y_min), (x_max, y_max)) to cut unbounded cells"
             )
-        return self._arrays.polygons(self.domain, driver.execution)
+        return self._placed.polygons(self.domain)
+
+    @cached_property
+    def _rings(self) -> tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Corners and offsets of all rings in the region, and whose they are."""
+        assert self.region is not None
+        segments = segments_of([self._placed.frame.apply(ring) for ring in self.region])
+        return cells_in_region(*self._polygons, segments)
 
     @cached_property
     def _moments(self) -> tuple[FloatArray, FloatArray]:
-        if self.domain is not None:
-            areas, centroids, _ = polygon_kernels.polygon_moments(*self._polygons, driver.threads)
-            centroids[areas <= 0] = np.nan
-            return areas, centroids
-        return self._moments_in_plane()
+        if self.domain is None:
+            areas, centroids = self._placed.moments_in_plane()
+        elif self.region is None:
+            areas, centroids = polygon_moments(*self._polygons)
+        else:
+            areas, centroids = ring_moments(*self._rings, len(self))
+        return areas * np.prod(self._placed.frame.scale), self._placed.to_plane(centroids)
 
-    def _moments_in_plane(self) -> tuple[FloatArray, FloatArray]:
-        arrays = self._arrays
-        points = np.concatenate([arrays.vertices, self.positions])
-        low, high = points.min(axis=0) - 1, points.max(axis=0) + 1
-        around = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
-        polygons = arrays.polygons(around, driver.execution)
-        areas, centroids, _ = polygon_kernels.polygon_moments(*polygons, driver.threads)
-        open_edges = (arrays.edge_vertices < 0).any(axis=1)
-        unbounded = np.unique(arrays.edge_sites[open_edges])
-        if len(self) - len(arrays.hidden_sites) == 1:
-            unbounded = np.flatnonzero(arrays.is_hidden == 0).astype(np.int32)
-        areas[unbounded] = np.inf
-        centroids[unbounded] = np.nan
-        centroids[arrays.hidden_sites] = np.nan
-        return areas, centroids
+
+def non_convex(rings: Sequence[FloatArray] | None) -> tuple[FloatArray, ...] | None:
+    """Return the rings around a region, or None if it is the whole plane or convex."""
+    if rings is None or (len(rings) == 1 and is_convex(rings[0])):
+        return None
+    return tuple(rings)
+
+
+def _check_polygon(polygon: Any) -> FloatArray:
+    corners = check_real_array(polygon, "polygon")
+    if corners.shape == (2, 2):
+        return box_corners(check_box(corners))
+    return check_simple_polygon(corners, "polygon")

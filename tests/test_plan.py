@@ -11,10 +11,13 @@ from sdot import (
     ConvergenceError,
     OtPlan,
     PolynomialGrid,
+    PowerDiagram,
     SumOfDiracs,
+    SumOfGaussians,
     distance,
     optimal_transport_plan,
 )
+from sdot.diagrams import DiagramArrays
 
 TIGHT = 1e-12
 
@@ -53,9 +56,9 @@ def test_the_dual_recomputed_from_the_potentials(name: str) -> None:
     plan = optimal_transport_plan(SumOfDiracs(sites, mass=density.total_mass), density, tol=TIGHT)
     # G(w) = sum_i m_i w_i + int min_i (|x - y_i|**2 - w_i) rho, by brute force on the cells'
     # moments: int |x - y_i|**2 = spread + mass |barycentre - y_i|**2.
-    diagram = plan.power_diagram
+    diagram = DiagramArrays.build(sites, plan.potentials)
     frame_kernel = density.kernel(_identity_frame())
-    moments = frame_kernel.moments(diagram._arrays)
+    moments = frame_kernel.moments(diagram)
     mass = density.total_mass
     spreads = moments.second_moments[:, 0] + moments.second_moments[:, 2]
     distances = ((moments.centroids - sites) ** 2).sum(axis=1)
@@ -71,10 +74,11 @@ def _identity_frame():  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("tol", [1e-3, 1e-8, 1e-12])
-def test_mass_error_recomputed_from_the_diagram(tol: float) -> None:
+def test_mass_error_recomputed_from_the_potentials(tol: float) -> None:
     plan = _plan(200, tol)
     kernel = PolynomialGrid(random_image()).kernel(_identity_frame())
-    masses = kernel.moments(plan.power_diagram._arrays).masses
+    diagram = DiagramArrays.build(random_sites(200), plan.potentials)
+    masses = kernel.moments(diagram).masses
     target = np.random.default_rng(200).uniform(0.5, 2, 200)
     target /= target.sum()
     # 1e-12: what the rounding of the returned weights may add.
@@ -143,8 +147,6 @@ def test_the_plan_is_no_worse_than_any_other() -> None:
     masses = np.random.default_rng(30).uniform(0.5, 2, 30)
     masses /= masses.sum()
     rng = np.random.default_rng(0)
-    from sdot.diagrams import DiagramArrays  # noqa: PLC0415  (internal; only used here)
-
     for size in (1e-1, 1e-3):
         for _ in range(5):
             weights = plan.potentials + size * rng.uniform(-1, 1, 30)
@@ -167,6 +169,60 @@ def test_coincident_sites_share_their_cell_by_mass() -> None:
     np.testing.assert_allclose(plan.barycenters[[0, 2, 3]], merged.barycenters[[0, 0, 0]])
     np.testing.assert_allclose(plan.potentials[[2, 3]], plan.potentials[[0, 0]])
     assert plan.power_diagram.areas.sum() == pytest.approx(1.0, abs=1e-12)
+    np.testing.assert_allclose(plan.power_diagram.areas, [0.6, 0.4, 0, 0], rtol=1e-12)
+    assert plan.power_diagram.hidden_sites.tolist() == [2, 3]
+    assert [len(cell) for cell in plan.power_diagram.cells] == [4, 4, 0, 0]
+    assert plan.power_diagram.edges.tolist() == [[0, 1]]
+
+
+class TestTheSolvedDiagram:
+    """`power_diagram` is that of the solve, not one of rounded potentials."""
+
+    @pytest.mark.parametrize("gap", [1e-10, 1e-13, 1e-15])
+    def test_sites_that_are_close_to_each_other(self, gap: float) -> None:
+        sites = np.concatenate([random_sites(20), random_sites(20) + gap])
+        masses = np.random.default_rng(0).uniform(0.5, 2, 40)
+        plan = optimal_transport_plan(SumOfDiracs(sites, masses, mass=1), uniform())
+        areas = plan.power_diagram.areas
+        np.testing.assert_allclose(areas, plan.cell_masses, rtol=1e-11)
+        np.testing.assert_allclose(areas, masses / masses.sum(), rtol=1e-7)
+        np.testing.assert_allclose(plan.power_diagram.centroids, plan.barycenters, atol=1e-12)
+
+    @pytest.mark.parametrize("extent", [1.0, 1e-3])
+    @pytest.mark.parametrize("shift", [[1e6, -3e5], [0.0, 2e8]])
+    def test_sites_far_from_the_domain(self, shift: list[float], extent: float) -> None:
+        sites = extent * random_sites(50) + shift
+        plan = optimal_transport_plan(SumOfDiracs(sites), uniform())
+        np.testing.assert_allclose(plan.power_diagram.areas, 0.02, rtol=2e-8)
+        np.testing.assert_array_equal(plan.power_diagram.positions, sites)
+        corners = np.concatenate(plan.power_diagram.cells)
+        assert corners.min() >= -1e-15
+        assert corners.max() <= 1 + 1e-15
+
+    def test_a_domain_far_from_the_origin(self) -> None:
+        box = np.array([[1e7, 2e7], [1e7 + 1, 2e7 + 1]])
+        sites = box[0] + random_sites(30)
+        plan = optimal_transport_plan(SumOfDiracs(sites), PolynomialGrid([[1.0]], box))
+        np.testing.assert_allclose(plan.power_diagram.areas, 1 / 30, rtol=1e-8)
+        near = optimal_transport_plan(SumOfDiracs(sites - box[0]), uniform()).power_diagram
+        np.testing.assert_array_equal(plan.power_diagram.edges, near.edges)
+
+    def test_frames_of_two_scales(self) -> None:
+        # Sites of a narrow strip are solved in a frame whose axes have different units.
+        sites = random_sites(25) * [1.0, 1e-4]
+        plan = optimal_transport_plan(SumOfDiracs(sites), uniform())
+        np.testing.assert_allclose(plan.power_diagram.areas, 0.04, rtol=1e-8)
+        np.testing.assert_allclose(plan.power_diagram.centroids, plan.barycenters, atol=1e-12)
+
+    def test_without_a_domain(self) -> None:
+        sites = [[0.0, 0], [1, 0], [0, 1], [-1, 0], [0, -1], [0, 0]]
+        plan = optimal_transport_plan(SumOfDiracs(sites), SumOfGaussians([[0.0, 0.0]], [1.0]))
+        diagram = plan.power_diagram
+        assert diagram.domain is None
+        rebuilt = PowerDiagram(sites, plan.potentials)
+        np.testing.assert_allclose(diagram.areas, rebuilt.areas, rtol=1e-7)
+        np.testing.assert_array_equal(diagram.edges, rebuilt.edges)
+        np.testing.assert_array_equal(diagram.hidden_sites, rebuilt.hidden_sites)
 
 
 def test_results_belong_to_the_callers_framework(face: Face) -> None:

@@ -97,3 +97,15 @@ def test_a_diagram_without_a_domain_is_cut_around_its_sites() -> None:
     np.testing.assert_array_equal(ax.collections[0].get_array(), [1.0, 2.0])
     with pytest.raises(ValueError, match=r"^values: expected one number per site"):
         plot_diagram(PowerDiagram([[0.0, 0.0], [1.0, 0.0]]), values=[1.0])
+
+
+def test_cells_do_not_reach_across_a_notch() -> None:
+    notched = Polygon([[0, 0], [3, 0], [3, 3], [2, 3], [2, 1], [1, 1], [1, 3], [0, 3]])
+    plan = optimal_transport_plan(SumOfDiracs([[1.5, 2.5], [1.5, 0.5]]), notched)
+    ax = plot_plan(plan, density=False, arrows=False, sites=False)
+    paths = ax.collections[0].get_paths()
+    assert len(paths) == 2  # one for each cell, of two parts and of one
+    for point, inside in (([1.5, 2.0], False), ([0.5, 2.5], True), ([2.5, 2.5], True)):
+        assert any(path.contains_point(point) for path in paths) == inside
+    values = plot_diagram(plan.power_diagram, values=[1.0, 2.0]).collections[0].get_array()
+    np.testing.assert_array_equal(values, [1.0, 2.0])

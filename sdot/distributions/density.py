@@ -204,6 +204,14 @@ class Density(Distribution):
         """
 
     @property
+    def region(self) -> tuple[FloatArray, ...] | None:
+        """The rings (k, 2) around the region outside of which the density is zero.
+
+        Counter-clockwise, but for holes. None for the whole plane; the domain is its convex hull.
+        """
+        return None if self.domain is None else (self.domain,)
+
+    @property
     def box(self) -> FloatArray:
         """``[[x_min, y_min], [x_max, y_max]]`` around the domain.
 

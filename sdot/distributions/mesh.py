@@ -15,6 +15,7 @@ from sdot.distributions.density import CellPotential, Frame, SolvedCells
 from sdot.distributions.density_derivatives import Gradients, NormalisedDerivative, Tangents
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
+from sdot.distributions.regions import cancelled, overlay
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import to_numpy
 from sdot.limits import check_extent, check_factor, check_lengths, check_sizes
@@ -132,6 +133,13 @@ class Mesh(PiecewiseAffineDensity):
             f"Mesh({len(self.triangles)} triangles, values per {self.per}, "
             f"mass {self.total_mass:g})"
         )
+
+    @computed
+    def region(self) -> tuple[FloatArray, ...]:
+        """The rings around all triangles, those without mass too; holes are clockwise."""
+        sides = np.stack([self._corners, np.roll(self._corners, -1, axis=1)], axis=2)
+        border = cancelled(sides.reshape(-1, 2, 2))
+        return tuple(freeze(ring) for ring in overlay([border], any))
 
     @computed
     def pieces(self) -> Pieces:

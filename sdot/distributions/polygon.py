@@ -13,7 +13,7 @@ from sdot.distributions.convex_pieces import Pieces, PiecewiseAffineDensity
 from sdot.limits import check_extent, check_lengths
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
-__all__ = ["Polygon"]
+__all__ = ["Polygon", "check_simple_polygon", "is_convex"]
 
 
 class Polygon(PiecewiseAffineDensity):
@@ -58,7 +58,10 @@ class Polygon(PiecewiseAffineDensity):
         if total is None:
             raise TypeError("mass: expected a positive number, not None")
         self._parameters = {}
-        self._options = {"vertices": freeze(_check_simple(vertices)), "mass": total}
+        self._options = {
+            "vertices": freeze(check_simple_polygon(vertices, "vertices")),
+            "mass": total,
+        }
 
     @property
     def vertices(self) -> FloatArray:
@@ -85,24 +88,29 @@ class Polygon(PiecewiseAffineDensity):
             f"Polygon({len(self.vertices)} corners, area {self.area:g}, mass {self.total_mass:g})"
         )
 
+    @property
+    def region(self) -> tuple[FloatArray, ...]:
+        """The polygon."""
+        return (self.vertices,)
+
     @cached_property
     def pieces(self) -> Pieces:
         """The polygon if it is convex, else triangles."""
         points = self.vertices
         offsets = np.array([0, len(points)])
-        if not _is_convex(points):
+        if not is_convex(points):
             points = points[polygon_triangles(points)].reshape(-1, 2)
             offsets = np.arange(0, len(points) + 1, 3)
         heights = np.full(len(offsets) - 1, self.total_mass / self.area)
         return Pieces(points, offsets.astype(np.int64), heights, np.zeros((len(heights), 2)))
 
 
-def _check_simple(vertices: Any) -> FloatArray:
+def check_simple_polygon(vertices: Any, name: str) -> FloatArray:
     """Return the corners of a simple polygon, counter-clockwise."""
-    corners = check_real_array(vertices, "vertices")
+    corners = check_real_array(vertices, name)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ValueError(
-            f"vertices: expected an array of shape (k, 2) with k >= 3, not {corners.shape}"
+            f"{name}: expected an array of shape (k, 2) with k >= 3, not {corners.shape}"
         )
     check_lengths(corners, "vertices")
     check_extent(corners, "vertices")
@@ -111,14 +119,14 @@ def _check_simple(vertices: Any) -> FloatArray:
     if repeated.size:
         k = int(repeated[0])
         raise ValueError(
-            f"vertices: expected each corner once, but corners {k} and {following[k]} are both "
+            f"{name}: expected each corner once, but corners {k} and {following[k]} are both "
             f"{corners[k].tolist()}; leave one out (a polygon is closed without it)"
         )
     sides = meeting_sides(corners)
     if sides is not None:
         ends = [[k, int(following[k])] for k in sides]
         raise ValueError(
-            f"vertices: expected a simple polygon, but sides {sides[0]} and {sides[1]} (between "
+            f"{name}: expected a simple polygon, but sides {sides[0]} and {sides[1]} (between "
             f"corners {ends[0]} and {ends[1]}) cross or touch; reorder or split it"
         )
     return corners if _twice_area(corners) > 0 else corners[::-1].copy()
@@ -130,7 +138,7 @@ def _twice_area(corners: FloatArray) -> float:
     return float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum())
 
 
-def _is_convex(corners: FloatArray) -> bool:
+def is_convex(corners: FloatArray) -> bool:
     """Tell whether a simple, counter-clockwise polygon turns left everywhere."""
     sides = np.roll(corners, -1, axis=0) - corners
     following = np.roll(sides, -1, axis=0)

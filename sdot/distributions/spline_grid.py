@@ -183,9 +183,10 @@ class SplineGrid(Density):
     @describes(values=2, domain=2)
     def __repr__(self) -> str:
         nx, ny = np.shape(self.values)
-        known: SplineMap | None = (self.snapshot if self.has_values else self).__dict__.get(
-            "_spline"
-        )  # there may be no values yet
+        # There may be no values yet, or none that make a density.
+        known: SplineMap | None = None
+        if self.has_values:
+            known = self.snapshot.__dict__.get("_spline")
         count = 0 if known is None else int(known.limited_nodes.sum())
         slopes = f", slopes limited at {count}," if count else ""
         return (

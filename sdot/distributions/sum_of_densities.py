@@ -23,6 +23,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
+from sdot.distributions.regions import overlay, segments_of
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
 from sdot.limits import check_sizes
@@ -135,6 +136,18 @@ class SumOfDensities(Density):
                 return None
             corners.append(part.domain)
         return freeze(convex_hull(np.concatenate(corners)))
+
+    @computed
+    def region(self) -> tuple[FloatArray, ...] | None:
+        """The rings around the union of the parts' regions, or None for the whole plane."""
+        borders = []
+        for part in self.densities:
+            if part.region is None:
+                return None
+            borders.append(segments_of(part.region))
+        if len(borders) == 1:
+            return self.densities[0].region
+        return tuple(freeze(ring) for ring in overlay(borders, any))
 
     def essential_box(self, tail: float) -> FloatArray:
         """Return a box around those of the parts that are not all in the tail."""
