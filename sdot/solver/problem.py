@@ -243,12 +243,10 @@ class Normalisation(Record):
         wherever the sites are.
         """
         box, sites = self.frame.apply(self.met_box), diagram.positions
-        constants = (sites**2).sum(axis=1) - diagram.weights
-        greatest = max(
-            float(np.ptp(constants - 2.0 * (x * sites[:, 0] + y * sites[:, 1])))
-            for x in box[:, 0]
-            for y in box[:, 1]
-        )
+        first, second = sites.T.copy()
+        constants = first * first + second * second - diagram.weights
+        along = [constants - 2.0 * x * first for x in box[:, 0]]
+        greatest = max(float(np.ptp(part - 2.0 * y * second)) for part in along for y in box[:, 1])
         furthest, reach = np.abs(sites).max(axis=0), np.abs(box).max(axis=0)
         size = (furthest * (furthest + 2.0 * reach)).sum() + np.abs(diagram.weights).max()
         return greatest / self.site_scale, float(size) / self.site_scale
