@@ -183,3 +183,19 @@ class TestRefusals:
             hessian_product(plan, density=[[1.0]])
         with pytest.raises(ValueError, match="each of its 1 arrays, not 0"):
             hessian_product(plan, density=[])
+
+    def test_a_domain_that_is_an_array(self) -> None:
+        torch = pytest.importorskip("torch")
+        domain = torch.tensor([[0.0, 0.0], [1.0, 2.0]], dtype=torch.float64)
+        grid = PolynomialGrid(random_image(), domain=domain)
+        plan, plain = (
+            plan_of(random_sites(4), density)
+            for density in (grid, PolynomialGrid(random_image(), ((0, 0), (1, 2))))
+        )
+        move = random_sites(4, 1)
+        found = hessian_product(plan, move).positions
+        expected = hessian_product(plain, move).positions
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+        for density in ([None, None], [None, np.ones((2, 2))]):
+            with pytest.raises(NotDifferentiableError, match="grid's domain are not available"):
+                hessian_product(plan, move, density=density)
