@@ -159,7 +159,9 @@ class OtPlan(Record):
         solution = self._solution
         frame, site_of = solution.normalisation.frame, solution.normalisation.site_of
         owners = np.unique(site_of, return_index=True)[1]
-        placed = PlacedDiagram(solution.diagram, frame, owners, len(site_of))
+        if solution.heavy is not None:
+            owners = solution.heavy[owners]
+        placed = PlacedDiagram(solution.diagram, frame, owners, len(solution.positions))
         domain, region = self._density.domain, None
         if domain is not None:
             region = non_convex(self._density.region)

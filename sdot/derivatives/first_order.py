@@ -44,9 +44,8 @@ def _of_diracs(diracs: SumOfDiracs, solution: Solution) -> Iterator[FloatArray]:
 
 
 def _of_density(density: Density, solution: Solution) -> tuple[FloatArray, ...]:
-    normalisation = solution.normalisation
-    potential = normalisation.cell_potential(solution.potentials)
-    return density.pull_back(solution.diagram, normalisation.frame, potential, solution.execution)
+    frame = solution.normalisation.frame
+    return density.pull_back(solution.diagram, frame, solution.cell_potential, solution.execution)
 
 
 def position_gradient(solution: Solution) -> FloatArray:

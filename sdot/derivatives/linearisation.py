@@ -60,6 +60,8 @@ class Linearisation:
 
     def __init__(self, diracs: SumOfDiracs, density: Density, solution: Solution) -> None:
         self.diracs, self.density, self.solution = diracs, density, solution
+        if solution.heavy is not None:
+            raise NotDifferentiableError(_WITHOUT_MASS)
         normalisation = solution.normalisation
         self.frame = normalisation.frame
         self.site_of = normalisation.site_of
@@ -193,6 +195,10 @@ def _by_moves(
     )
 
 
+_WITHOUT_MASS = (
+    "expected sites that all have mass, not some of weight zero, where the distance has first "
+    "derivatives only; leave them out for second derivatives and those of plans"
+)
 _ON_A_JUMP = (
     "the distance is not twice differentiable: an edge between two cells lies on a line where the "
     "density jumps; move the sites a little, or use a continuous density"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from sdot.distributions.computed import computed
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import Distribution, kept
@@ -14,7 +16,6 @@ from sdot.validation import (
     FloatArray,
     check_mass,
     check_positions,
-    check_positive,
     check_weights,
     freeze,
 )
@@ -30,7 +31,10 @@ class SumOfDiracs(Distribution):
     positions : array_like, (n, 2)
         The points y_i, NumPy, JAX (traced too) or PyTorch. Coincident points are allowed.
     weights : array_like, (n,), optional
-        Positive relative masses, all equal by default: ``m_i = mass * weights_i / sum(weights)``.
+        Relative masses, all equal by default: ``m_i = mass * weights_i / sum(weights)``. A site of
+        weight zero has no cell and no mass: its potential is the greatest weight at which its cell
+        is still empty, so that ``d W2^2 / d weights`` is the derivative from above; its barycentre
+        is where the cell would appear; and the gradient in its position is zero.
     mass : float, optional
         The total mass, 1 by default.
 
@@ -46,7 +50,7 @@ class SumOfDiracs(Distribution):
     TypeError
         If an argument is not of real numbers, or JAX and PyTorch arrays are mixed.
     ValueError
-        If shapes do not fit, an entry is NaN or infinite, or a weight is not positive. Of
+        If shapes do not fit, an entry is NaN or infinite, a weight is negative, or all are zero. Of
         arrays that JAX is tracing only shapes and types can be checked.
     """
 
@@ -126,8 +130,15 @@ class SumOfWeightedDiracs(SumOfDiracs):
 
 
 def check_dirac_weights(weights: Any, count: int) -> FloatArray:
-    """Return positive float64 weights (n,)."""
+    """Return nonnegative float64 weights (n,), not all of them zero."""
     result = check_weights(weights, count)
-    check_positive(result, "weights")
+    negative = np.flatnonzero(result < 0)
+    if negative.size:
+        raise ValueError(
+            f"weights: expected nonnegative numbers, not {result[negative[0]]} at index "
+            f"{negative[0]}"
+        )
+    if not result.any():
+        raise ValueError("weights: expected at least one positive number, not zeros only")
     check_ratio(result, "weights")
     return result

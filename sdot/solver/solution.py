@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sdot.diagrams import DiagramArrays
-from sdot.distributions.density import CellMoments
+from sdot.distributions.density import CellMoments, CellPotential
 from sdot.execution import Execution
 from sdot.records import Record, check_part
 from sdot.solver.budget import Budget
@@ -15,7 +16,9 @@ from sdot.solver.certificate import error_bound
 from sdot.solver.problem import Normalisation, TransportProblem
 from sdot.validation import FloatArray, freeze
 
-__all__ = ["Solution", "Status", "make_solution", "make_status"]
+IndexArray = npt.NDArray[np.intp]
+
+__all__ = ["IndexArray", "Solution", "Status", "make_solution", "make_status"]
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,13 @@ class Solution(Record):
     diagram: DiagramArrays  # of the normalised sites
     normalisation: Normalisation
     execution: Execution
+    heavy: IndexArray | None = None  # sites with mass, which the normalised ones are of; None: all
 
     def check_parts(self) -> None:
         """Refuse arrays that do not belong together."""
         count = len(self.positions)
+        heavy = np.arange(count) if self.heavy is None else self.heavy
+        check_part(heavy, "heavy", (None,), dtype=np.intp, limits=(0, count))
         for name in ("positions", "masses", "potentials"):
             shape = (count, 2) if name == "positions" else (count,)
             check_part(getattr(self, name), name, shape)
@@ -67,9 +73,16 @@ class Solution(Record):
             shape = (count,) if name == "cell_masses" else (count, 2)
             check_part(getattr(self, name), name, shape, is_finite=False)
         site_of, sites = self.normalisation.site_of, len(self.diagram.positions)
+        count = len(heavy)
         check_part(site_of, "site_of", (count,), dtype=np.intp, limits=(0, sites))
         check_part(self.normalisation.positions, "positions", (count, 2))
         check_part(self.normalisation.share, "share", (count,))
+
+    @property
+    def cell_potential(self) -> CellPotential:
+        """The potential on the density's side."""
+        of_cells = self.potentials if self.heavy is None else self.potentials[self.heavy]
+        return self.normalisation.cell_potential(of_cells)
 
     @property
     def total_mass(self) -> float:

@@ -6,11 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from sdot.distributions.density import Density
 from sdot.distributions.memory import Memory
 from sdot.execution import SERIAL, Execution
 from sdot.solver.budget import Budget, NewtonProgress
 from sdot.solver.ladder import climb
+from sdot.solver.massless import with_massless_sites
 from sdot.solver.polish import mass_error, polished
 from sdot.solver.problem import normalise
 from sdot.solver.solution import Solution, make_solution, make_status
@@ -45,6 +48,12 @@ def solve(
 
     With ``options.warm_start`` it starts from the first of the memories that has a solution.
     """
+    heavy = np.flatnonzero(masses)
+    if len(heavy) < len(masses):
+        found = solve(
+            positions[heavy], masses[heavy], density, options, memories, execution=execution
+        )
+        return with_massless_sites(found, positions, heavy, density)
     budget = Budget(options.max_iterations, options.callback)
     problem, normalisation = normalise(positions, masses, density, budget, execution)
     predicted = predicted_potentials(positions, memories) if options.warm_start else None

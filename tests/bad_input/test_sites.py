@@ -84,9 +84,9 @@ class TestOfDiracsAndDiagrams:
             make(SITES, weights)
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, -1e-300])
-def test_weights_of_diracs_that_are_not_positive(value: float) -> None:
-    with refused(ValueError, "weights", "positive", str(value), "index 1"):
+@pytest.mark.parametrize("value", [-1.0, -1e-300])
+def test_weights_of_diracs_that_are_negative(value: float) -> None:
+    with refused(ValueError, "weights", "nonnegative", str(value), "index 1"):
         SumOfDiracs(SITES, [1, value, 2, 3])
 
 
