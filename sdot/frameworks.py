@@ -23,6 +23,7 @@ __all__ = [
     "has_no_values",
     "is_jax_tracer",
     "needs_derivative",
+    "refuse_recording",
     "to_numpy",
     "when_imported",
 ]
@@ -75,6 +76,18 @@ def needs_derivative(array: Any) -> bool:
         return True
     forward_ad = sys.modules["torch"].autograd.forward_ad
     return forward_ad.unpack_dual(array).tangent is not None
+
+
+def refuse_recording(*arrays: Any) -> None:
+    """Refuse tensors while `torch.jit.trace` records, which would keep a result as a constant."""
+    if not any(framework_of(array) == "torch" for array in arrays):
+        return
+    if sys.modules["torch"].jit.is_tracing():
+        raise TypeError(
+            "expected tensors outside of torch.jit.trace, which cannot record a solve and would "
+            "keep its result as a constant; use torch.compile, or call sdot outside of what is "
+            "traced or exported"
+        )
 
 
 def common_framework(*arrays: Any) -> Framework | None:

@@ -15,6 +15,7 @@ from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
+from sdot.frameworks import refuse_recording
 from sdot.placed_diagram import PlacedDiagram
 from sdot.power_diagram import PowerDiagram, non_convex
 from sdot.progress import ProgressLine
@@ -271,6 +272,7 @@ def ordered_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
             "expected a SumOfDiracs and a density such as PolynomialGrid, "
             f"not {type(f).__name__} and {type(g).__name__}"
         )
+    refuse_recording(*f.arrays, *g.arrays)
     return f, g
 
 

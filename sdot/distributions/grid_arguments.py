@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from sdot.limits import check_extent, check_lengths, check_sizes
 from sdot.validation import FloatArray, check_box, check_real_array, freeze, refuse_unreadable
 
 __all__ = [
+    "beware_of_pictures",
     "check_box_shape",
     "check_coefficients",
     "describe_frame",
@@ -21,6 +23,9 @@ __all__ = [
     "grid_lines_of",
     "grid_shape",
 ]
+
+# Pixels per side from which on four numbers in [0, 1] are likelier a picture than polynomials.
+_SMALLEST_PICTURE = 16
 
 
 def grid_shape(values: Any) -> tuple[int, int]:
@@ -38,6 +43,29 @@ def grid_shape(values: Any) -> tuple[int, int]:
             f"not {count}"
         )
     return shape[0], shape[1]
+
+
+def beware_of_pictures(values: Any) -> None:
+    """Refuse, or warn of, four numbers a pixel that look like red, green, blue and opacity."""
+    shape = np.shape(values)
+    if len(shape) != 3 or shape[2] != 4:
+        return
+    array = to_numpy(values)
+    if array.dtype.kind in "ub":
+        raise ValueError(
+            f"values: expected coefficients of polynomials of degree 1, not shape {shape} of dtype "
+            f"{array.dtype}, which looks like a picture with red, green, blue and opacity; make "
+            "that a density with PolynomialGrid.from_image(array[..., :3]), or pass floats, "
+            "array.astype(float), if these are coefficients"
+        )
+    if min(shape[:2]) < _SMALLEST_PICTURE or not ((array >= 0) & (array <= 1)).all():
+        return
+    warnings.warn(
+        f"values of shape {shape}, all of them in [0, 1], are taken as coefficients of polynomials "
+        "of degree 1; if they are a picture with red, green, blue and opacity, use "
+        "PolynomialGrid.from_image(array[..., :3])",
+        stacklevel=3,
+    )
 
 
 def check_coefficients(values: Any) -> FloatArray:

@@ -21,6 +21,7 @@ from sdot.distributions.density import (
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.distributions.grid_arguments import (
+    beware_of_pictures,
     check_box_shape,
     check_coefficients,
     describe_frame,
@@ -116,6 +117,7 @@ class PolynomialGrid(Density):
             "mass": check_mass(mass),
         }
         if self.has_values:
+            beware_of_pictures(self.values)
             self.coefficients, self.x_lines  # noqa: B018  (checks the values)
 
     @classmethod
