@@ -28,20 +28,24 @@ from sdot.validation import FloatArray
 
 __all__ = ["continued_newton", "has_smoothings", "smoothed_newton"]
 
-_FINEST_AVERAGE = 64  # boxes per side
-_SMALLEST_CELL = 0.1  # at the start of a stage, relative to the cell's target
+# Boxes per side; from here on the share of the density grows by itself.
+_FINEST_AVERAGE = 64
+# Least cell mass at the start of a stage, relative to its target.
+_SMALLEST_CELL = 0.1
 _NEGLIGIBLE_SHARE = 1e-2  # of the density before, in units of the smallest site mass
 _SMALLEST_SHARE = 1e-2  # in units of the mass that the tolerance leaves open
-_STAGE_TOLERANCE = 0.3
-_TIE = 0.1  # share of the uniform density in the others
-_LOOSENING = 0.1  # factor between successive such shares at least
+_STAGE_TOLERANCE = 0.3  # places the cells for the next stage; exactness would be lost there
+# Share of the uniform density in the others: some pairs of far pixels, whose groups of cells it
+# ties, fail without it. It shrinks tenfold at most: groups have to be balanced to what is left.
+_TIE = 0.1
+_LOOSENING = 0.1
 _SLOWEST = 0.95  # factor between any shares past which they are given up
 _STAGE_PATIENCE = 300  # Newton steps for a stage
 # Mass error to which stages are solved, relative to that share, and the least one.
 _BALANCE = 0.1
 _FINEST_BALANCE = 1e-9
 _NARROWING = 4.0  # factor between the deviations of successive smoothings
-_MERGED_ITERATIONS = 100
+_MERGED_ITERATIONS = 100  # for the uniform density
 
 
 def continued_newton(

@@ -23,12 +23,16 @@ __all__ = ["NewtonProgress", "NewtonResult", "damped_newton"]
 
 # Shares of its mass that a cell must keep in a step, and that each has throughout of the least one
 # at the start or of the least target.
+# Without the first, masses of a ratio of 1e8 took 879 steps for 47.
 _KEPT = 0.1
 _FLOOR = 1e-3
-_SHORTEST_STEP = 2.0**-24
+_SHORTEST_STEP = 2.0**-24  # other ways are quicker
 # Longer steps are halved without a look if the triangulation cannot be repaired: nearly always a
 # site has lost its cell.
 _SMALL_STEP = 2.0**-5
+# An edge that passes this share of the lightest mass, if weights change by the square of the box's
+# side, joins no groups of cells.
+_LIGHT_EDGE = 1e-6
 # Relative residuals of the linear solves, far from the solution and close to it.
 _COARSEST_ACCURACY = 0.1
 _FINEST_ACCURACY = 1e-6
@@ -73,13 +77,13 @@ def damped_newton(
     current = best = start
     problem.note(start)
     floor = _FLOOR * min(float(start.masses.min()), float(problem.masses.min()))
-    step, accuracy = 1.0, _COARSEST_ACCURACY
+    step, accuracy, lightest = 1.0, _COARSEST_ACCURACY, 0.0
     while current.mass_error > tol and budget.iterations < until:
         # What the masses lack in total is rounding: every site takes its share of it.
         right_side = current.residual - problem.masses * current.residual.sum()
         direction = solve_laplacian(
             current.diagram.edge_sites,
-            current.edge_weights,
+            _of_weight(current.edge_weights, lightest),
             right_side,
             accuracy,
             problem.execution,
@@ -94,7 +98,11 @@ def damped_newton(
             step, accuracy = 0.25, careful
             continue
         if following is None:
-            break
+            if lightest > 0 or not _has_light_edges(problem, current):
+                break
+            # They cannot carry a mass that counts, and yet push whole groups of cells about.
+            step, lightest = 0.25, _light(problem)
+            continue
         accuracy = min(careful, _linear_accuracy(current, following, tol))
         current = following
         best = min(best, current, key=lambda evaluation: evaluation.mass_error)
@@ -102,6 +110,22 @@ def damped_newton(
         budget.count_step(current.smallest_share, step)
     iterations, diagrams = budget.iterations - begin[0], budget.diagrams - begin[1]
     return NewtonResult(current, best, iterations, diagrams)
+
+
+def _light(problem: TransportProblem) -> float:
+    return _LIGHT_EDGE * float(problem.masses.min())
+
+
+def _has_light_edges(problem: TransportProblem, evaluation: Evaluation) -> bool:
+    weights = evaluation.edge_weights
+    return bool(((weights > 0) & (weights < _light(problem))).any())
+
+
+def _of_weight(edge_weights: FloatArray, lightest: float) -> FloatArray:
+    """The weights of edges, without those below the lightest."""
+    if lightest == 0:
+        return edge_weights
+    return np.where(edge_weights < lightest, 0.0, edge_weights)
 
 
 def _careful_accuracy(problem: TransportProblem, step: float) -> float:

@@ -23,7 +23,8 @@ from sdot.validation import FloatArray
 
 __all__ = ["clustered_weights"]
 
-# Clusters are parted by gaps this many times longer than those inside of them.
+# Clusters are parted by gaps this many times longer than those inside of them: else
+# their cells reach into each other.
 _GAP = 50.0
 
 

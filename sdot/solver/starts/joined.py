@@ -16,9 +16,11 @@ from sdot.solver.problem import Evaluation, TransportProblem
 
 __all__ = ["joined_groups"]
 
-_BISECTIONS = 60
-_KEPT = 0.5  # share of its mass that the smallest cell must keep
-_ENOUGH = 0.5  # of the mass that the group lacks
+_BISECTIONS = 60  # halve the span of all weights down to its rounding
+# Share of its mass that the smallest cell must keep, and of what the group lacks that is enough:
+# Newton's method does the rest, in a few steps from any value between.
+_KEPT = 0.5
+_ENOUGH = 0.5
 
 
 def joined_groups(problem: TransportProblem, evaluation: Evaluation) -> Evaluation | None:

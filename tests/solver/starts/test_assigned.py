@@ -61,3 +61,15 @@ def test_sites_at_many_scales_around_a_point_are_solved_in_few_steps(n: int, see
     plan = optimal_transport_plan(SumOfDiracs(_many_scales(n, seed)), uniform(), tol=1e-6)
     assert plan.status.iterations <= 16
     np.testing.assert_allclose(plan.cell_masses, 1 / n, rtol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.4, 0.37])
+@pytest.mark.parametrize("n", [3, 10, 40])
+@pytest.mark.parametrize("sites", [random_sites, lambda n: _many_scales(n, n)])
+def test_two_far_parts_are_solved_whether_or_not_they_share_a_site(  # type: ignore[no-untyped-def]
+    n: int, share: float, sites
+) -> None:
+    # With equal parts nothing but tails of 1e-300 joins their cells, which must not matter.
+    parts = SumOfGaussians([[0.1, 0.1], [0.9, 0.5]], [1e-4, 1e-6], [share, 1 - share])
+    plan = optimal_transport_plan(SumOfDiracs(sites(n)), parts)
+    np.testing.assert_allclose(plan.cell_masses, 1 / n, rtol=1e-7)
