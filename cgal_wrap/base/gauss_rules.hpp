@@ -1,4 +1,4 @@
-// Gauss-Legendre rules on [0, 1], which the caller computes.
+// Gauss-Legendre rules on [0, 1], which gauss_rules.py computes.
 #pragma once
 
 namespace sdot {

@@ -27,6 +27,8 @@ from cgal_wrap.diagram.diagrams cimport (
 from cgal_wrap.base.interruption cimport check_finished, pending_signal
 from cgal_wrap.base.runtime cimport join_process
 
+from sdot.cgal_wrap.base.gauss_rules import gauss_rules
+
 join_process()
 
 cdef extern from "gaussian/mixture.hpp" namespace "sdot::gaussian" nogil:
@@ -88,9 +90,9 @@ cdef extern from "gaussian/potential_integrals.hpp" namespace "sdot::gaussian" n
 
 
 # The Gauss-Legendre rules on [0, 1] with 1, 2, ... nodes, one after the other.
-GAUSS_RULES = [np.polynomial.legendre.leggauss(m) for m in range(1, kMostNodes + 1)]
-cdef const double[::1] RULE_NODES = np.concatenate([0.5 * (rule[0] + 1) for rule in GAUSS_RULES])
-cdef const double[::1] RULE_WEIGHTS = np.concatenate([0.5 * rule[1] for rule in GAUSS_RULES])
+GAUSS_RULES = gauss_rules(kMostNodes)
+cdef const double[::1] RULE_NODES = GAUSS_RULES[0]
+cdef const double[::1] RULE_WEIGHTS = GAUSS_RULES[1]
 
 
 cdef class MixtureKernel:

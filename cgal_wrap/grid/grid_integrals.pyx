@@ -26,6 +26,8 @@ from cgal_wrap.diagram.diagrams cimport (
     moment_arrays,
 )
 
+from sdot.cgal_wrap.base.gauss_rules import gauss_rule
+
 join_process()
 
 cdef extern from "grid/polynomial_grid.hpp" namespace "sdot::grid" nogil:
@@ -222,9 +224,3 @@ cdef integrals_along_rows(x_lines, values):
     running = np.cumsum(np.einsum("xypq,p,x->xyq", values, moments, np.diff(x_lines)), axis=0)
     before = np.concatenate([np.zeros_like(running[:1]), running[: len(running) - 1]])
     return np.ascontiguousarray(before), np.ascontiguousarray(running[len(running) - 1])
-
-
-def gauss_rule(int count):
-    """Nodes and weights of the Gauss-Legendre rule with ``count`` points on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return 0.5 * (nodes + 1.0), 0.5 * weights

@@ -27,6 +27,8 @@ from cgal_wrap.diagram.diagrams cimport (
 from cgal_wrap.base.interruption cimport check_finished, pending_signal
 from cgal_wrap.base.runtime cimport join_process
 
+from sdot.cgal_wrap.base.gauss_rules import gauss_rule
+
 join_process()
 
 cdef extern from "pieces/convex_pieces.hpp" namespace "sdot::pieces" nogil:
@@ -147,8 +149,7 @@ cdef class PiecesKernel:
         cdef double[:, ::1] integrals_view = integrals
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
         cdef CellPotential potential = cell_potential(metric, sites, constants)
-        nodes, weights = np.polynomial.legendre.leggauss(3)
-        nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
+        nodes, weights = gauss_rule(3)
         cdef GaussRule rule = gauss_rule_of(nodes, weights)
         cdef bint finished
         with nogil:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sdot.cgal_wrap.grid.grid_integrals import GridKernel, gauss_rule
+from sdot.cgal_wrap.base.gauss_rules import gauss_rule
+from sdot.cgal_wrap.grid.grid_integrals import GridKernel
 from support.exact import central_second_moments, grid_moments
 from support.grids import RandomGrid
 from support.problems import random_coefficients, random_sites

@@ -1,0 +1,22 @@
+"""Gauss-Legendre rules on [0, 1], for `gauss_rules.hpp`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["gauss_rule", "gauss_rules"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def gauss_rule(count: int) -> tuple[FloatArray, FloatArray]:
+    """Return the nodes and weights of the rule with so many nodes."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return 0.5 * (nodes + 1.0), 0.5 * weights
+
+
+def gauss_rules(most: int) -> tuple[FloatArray, FloatArray]:
+    """Return those of the rules with 1, 2, ... nodes, one after the other."""
+    rules = [gauss_rule(count) for count in range(1, most + 1)]
+    return np.concatenate([rule[0] for rule in rules]), np.concatenate([rule[1] for rule in rules])
