@@ -194,7 +194,7 @@ class Mesh(PiecewiseAffineDensity):
 
     def factor(self, frame: Frame) -> float:
         """What values are multiplied with to be the density in a frame."""
-        return float(np.prod(frame.scale)) * self.total_mass / self._given_mass
+        return float(np.prod(frame.scale)) * (self.total_mass / self._given_mass)
 
     def whole_kernel(self, frame: Frame, execution: Execution) -> PiecesDensityKernel:
         """That of all triangles: those without mass have derivatives as well."""
