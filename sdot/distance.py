@@ -5,15 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sdot.frameworks import needs_derivative
-from sdot.plan import (
-    check_converged,
-    check_masses,
-    check_options,
-    ordered_pair,
-    solve_numpy,
-)
+from sdot.plan import check_options, map_of, ordered_pair, solve_or_raise
 from sdot.results import result_format
-from sdot.solution_map import SolutionMap
 
 __all__ = ["distance"]
 
@@ -85,11 +78,8 @@ def distance(
     result = result_format(*leaves)
     moving = [k for k, leaf in enumerate(leaves) if needs_derivative(leaf)]
     if not moving:
-        diracs, density = diracs.snapshot, density.snapshot
-        solution = check_converged(solve_numpy(diracs, density, options), density, result)
+        solution = solve_or_raise(diracs.snapshot, density.snapshot, options, result)
         return result.convert(solution.value)
-    if density.has_values and not diracs.has_values:  # later nothing can be raised
-        check_masses(diracs, density.snapshot)
-    solution_map = SolutionMap(diracs, density, options, result, moving)
+    solution_map = map_of(diracs, density, options, result, moving)
     arguments = [leaves[k] for k in moving]
     return result.adapter.differentiable_distance(solution_map, arguments, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,13 @@ from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
-from sdot.frameworks import refuse_recording
+from sdot.frameworks import needs_derivative, refuse_recording, to_numpy
 from sdot.placed_diagram import PlacedDiagram
 from sdot.power_diagram import PowerDiagram, non_convex
-from sdot.progress import ProgressLine
+from sdot.progress import reporting
 from sdot.records import Record
-from sdot.results import ResultFormat, result_format
+from sdot.results import PlanArrays, ResultFormat, result_format
+from sdot.solution_map import SolutionMap
 from sdot.solver.newton import NewtonProgress
 from sdot.solver.solution import Solution, Status
 from sdot.solver.solve import Options, solve
@@ -31,34 +32,71 @@ __all__ = [
     "check_converged",
     "check_masses",
     "check_options",
+    "map_of",
     "optimal_transport_plan",
     "ordered_pair",
     "solve_numpy",
+    "solve_or_raise",
 ]
 
 _SAME_MASS = 1e-6  # relative; below it the Diracs are scaled to the density's mass
+
+
+_NOT_KEPT = (
+    "OtPlan: expected a plan that was made outside of functions that JAX or torch.func transforms, "
+    "not one of arrays only; for {} make it outside, from the same arguments"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class OtPlan(Record):
     """The optimal transport plan between Diracs and a density.
 
-    Results are arrays of the caller's framework, dtype and device. They carry no derivatives:
-    differentiate `sdot.distance`.
+    Results are arrays of the caller's framework, dtype and device. `distance`, `barycenters`,
+    `cell_masses` and `potentials` can be differentiated in everything that the plan was made of, in
+    JAX and in PyTorch: the first twice, the others once. A plan that was made in a function that
+    JAX or `torch.func` transforms has these only; it is a JAX pytree of them and of ``status``.
 
     Attributes
     ----------
     status : Status
-        Whether it converged, the mass error reached, Newton steps, a message.
+        Whether it converged, the mass error reached, Newton steps, a message. In a transformed
+        function an array of codes: 0 converged; 1 failed, with NaN in every output.
     """
 
-    status: Status
-    _solution: Solution
-    _density: Density
+    status: Any
+    _solution: Solution | None
+    _density: Density | None
     _format: ResultFormat
+    _arrays: PlanArrays | None = None  # if they can be differentiated
+
+    @classmethod
+    def of_arrays(cls, arrays: PlanArrays, result: ResultFormat) -> OtPlan:
+        """Return a plan of nothing but what `arrays` has taken out of one."""
+        return cls(arrays.status, None, None, result, arrays)
+
+    @property
+    def arrays(self) -> PlanArrays:
+        """The outputs; ``status`` as a code."""
+        if self._arrays is not None and self._solution is None:
+            return self._arrays
+        code = np.int8(0 if self._solved.status.converged else 1)
+        return PlanArrays(code, self.distance, self.potentials, self.barycenters, self.cell_masses)
+
+    @property
+    def format(self) -> ResultFormat:
+        """Framework, dtype and device of the outputs."""
+        return self._format
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: no graph of derivatives goes along."""
+        state = super().__getstate__()
+        return state if self._solution is None else {**state, "_arrays": None}
 
     def check_parts(self) -> None:
         """Refuse parts of other kinds."""
+        if self._solution is None:  # of a transformed function
+            return
         parts = (self.status, self._solution, self._density, self._format)
         kinds = (Status, Solution, Density, ResultFormat)
         if not all(map(isinstance, parts, kinds)):
@@ -67,12 +105,22 @@ class OtPlan(Record):
     @property
     def density(self) -> Density:
         """The density that was transported."""
+        if self._density is None:
+            raise TypeError(_NOT_KEPT.format("density"))
         return self._density
+
+    @property
+    def _solved(self) -> Solution:
+        if self._solution is None:
+            raise TypeError(_NOT_KEPT.format("this"))
+        return self._solution
 
     @cached_property
     def distance(self) -> Any:
         """W2^2, the squared distance (the dual value): a scalar."""
-        return self._format.convert(self._solution.value)
+        if self._arrays is not None:
+            return self._arrays.distance
+        return self._format.convert(self._solved.value)
 
     @property
     def error_bound(self) -> float:
@@ -82,7 +130,7 @@ class OtPlan(Record):
         concavity it misses at most the mass residual times half the range by which the potentials
         can still differ. A smaller ``tol`` makes it smaller. (Derived on the mathematics page.)
         """
-        return self._solution.error_bound
+        return self._solved.error_bound
 
     @cached_property
     def barycenters(self) -> Any:
@@ -90,7 +138,9 @@ class OtPlan(Record):
 
         Coincident sites share a cell and its barycentre.
         """
-        return self._format.convert(self._solution.barycenters)
+        if self._arrays is not None:
+            return self._arrays.barycenters
+        return self._format.convert(self._solved.barycenters)
 
     @cached_property
     def cell_masses(self) -> Any:
@@ -98,7 +148,9 @@ class OtPlan(Record):
 
         Coincident sites share a cell's mass in proportion to their own.
         """
-        return self._format.convert(self._solution.cell_masses)
+        if self._arrays is not None:
+            return self._arrays.cell_masses
+        return self._format.convert(self._solved.cell_masses)
 
     @cached_property
     def potentials(self) -> Any:
@@ -107,7 +159,9 @@ class OtPlan(Record):
         Their mass-weighted mean is zero. The potential on the density's side is
         ``phi(x) = min_i |x - y_i|**2 - w_i``.
         """
-        return self._format.convert(self._solution.potentials)
+        if self._arrays is not None:
+            return self._arrays.potentials
+        return self._format.convert(self._solved.potentials)
 
     @property
     def brenier_potential(self) -> Any:
@@ -121,9 +175,9 @@ class OtPlan(Record):
     @cached_property
     def linearisation(self) -> Linearisation:
         """The linear operator behind all derivatives of the plan, for relative weights = masses."""
-        solution = self._solution
+        solution = self._solved
         diracs = SumOfDiracs(solution.positions, solution.masses, solution.total_mass)
-        return Linearisation(diracs, self._density, solution)
+        return Linearisation(diracs, self.density, solution)
 
     def hessian(self) -> LinearOperator:
         """Return the Hessian of W2^2 in the positions, as an operator that is never formed.
@@ -157,18 +211,20 @@ class OtPlan(Record):
         They are those of the solve, to all of its digits: weights, rounded to the caller's
         coordinates, could not tell them where sites are close to each other or far away.
         """
-        solution = self._solution
+        solution = self._solved
         frame, site_of = solution.normalisation.frame, solution.normalisation.site_of
         owners = np.unique(site_of, return_index=True)[1]
         if solution.heavy is not None:
             owners = solution.heavy[owners]
         placed = PlacedDiagram(solution.diagram, frame, owners, len(solution.positions))
-        domain, region = self._density.domain, None
+        domain, region = self.density.domain, None
         if domain is not None:
-            region = non_convex(self._density.region)
+            region = non_convex(self.density.region)
         return PowerDiagram.placed(solution.positions, solution.potentials, placed, domain, region)
 
     def __repr__(self) -> str:
+        if self._solution is None:
+            return f"OtPlan(of a transformed function, distance {self.distance!r})"
         return (
             f"OtPlan({len(self._solution.positions)} sites, distance {self._solution.value:.6g}, "
             f"{self.status.message})"
@@ -211,42 +267,54 @@ def optimal_transport_plan(
     Raises
     ------
     TypeError
-        If the arguments are not Diracs and a density, or are being traced by JAX (use
-        `sdot.distance` inside jitted or differentiated functions).
+        If the arguments are not Diracs and a density.
     ValueError
         If the total masses differ.
     ConvergenceError
-        If the tolerance was not reached; its ``plan`` is the best one found.
+        If the tolerance was not reached; its ``plan`` is the best one found. Inside a compiled
+        function, where nothing can be raised, every output is NaN.
+
+    Notes
+    -----
+    In functions that JAX or `torch.func` transforms, and of tensors that require grad, the outputs
+    carry derivatives. One with respect to barycenters, cell masses or potentials, forward or
+    reverse, costs one linear solve with the Newton matrix; `distance` needs none. What is not used
+    is not computed, but outside of `jax.jit` in forward mode.
     """
     diracs, density = ordered_pair(f, g)
-    if not (diracs.has_values and density.has_values):
-        raise TypeError(
-            "optimal_transport_plan: expected concrete arrays, not arrays traced by JAX or wrapped "
-            "by torch.func; call it outside of jit and grad, or use sdot.distance"
-        )
-    result = result_format(*diracs.arrays, *density.arrays)
-    diracs, density = diracs.snapshot, density.snapshot
     options = check_options(tol, max_iterations, warm_start, callback)
-    if progress:
-        solution = _solve_with_progress(diracs, density, options)
-    else:
-        solution = solve_numpy(diracs, density, options)
-    check_converged(solution, density, result)
-    return OtPlan(solution.status, solution, density, result)
+    with reporting(callback, progress) as report:
+        return _plan(diracs, density, replace(options, callback=report))
 
 
-def _solve_with_progress(diracs: SumOfDiracs, density: Density, options: Options) -> Solution:
-    line = ProgressLine()
+def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
+    leaves = (*diracs.arrays, *density.arrays)
+    result = result_format(*leaves)
+    moving = [k for k, leaf in enumerate(leaves) if needs_derivative(leaf)]
+    if not moving:
+        diracs, density = diracs.snapshot, density.snapshot
+        solution = solve_or_raise(diracs, density, options, result)
+        return OtPlan(solution.status, solution, density, result)
+    solution_map = map_of(diracs, density, options, result, moving)
+    arguments = [leaves[k] for k in moving]
+    arrays = result.adapter.differentiable_plan(solution_map, arguments, result)
+    if not (diracs.has_values and density.has_values):
+        return OtPlan(arrays.status, None, density, result, arrays)
+    solution = solution_map.solution([to_numpy(array).astype(float) for array in arguments])
+    return OtPlan(solution.status, solution, density.snapshot, result, arrays)
 
-    def report(progress: NewtonProgress) -> None:
-        line(progress)
-        if options.callback is not None:
-            options.callback(progress)
 
-    try:
-        return solve_numpy(diracs, density, replace(options, callback=report))
-    finally:
-        line.close()
+def map_of(
+    diracs: SumOfDiracs,
+    density: Density,
+    options: Options,
+    result: ResultFormat,
+    moving: Sequence[int],
+) -> SolutionMap:
+    """Return the transport as a function of those of the arrays that move."""
+    if density.has_values and not diracs.has_values:  # later nothing can be raised
+        check_masses(diracs, density.snapshot)
+    return SolutionMap(diracs, density, options, result, moving=moving, solve=solve_or_raise)
 
 
 def check_options(
@@ -295,6 +363,13 @@ def solve_numpy(diracs: SumOfDiracs, density: Density, options: Options) -> Solu
     masses = masses * (density.total_mass / masses.sum())
     memories = (density.memory, diracs.memory)
     return solve(positions, masses, density, options, memories, execution=driver.execution)
+
+
+def solve_or_raise(
+    diracs: SumOfDiracs, density: Density, options: Options, result: ResultFormat
+) -> Solution:
+    """Solve, and raise `ConvergenceError` with the plan attached unless it converged."""
+    return check_converged(solve_numpy(diracs, density, options), density, result)
 
 
 def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:

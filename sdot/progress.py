@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sdot.solver.newton import NewtonProgress
 
-__all__ = ["ProgressLine"]
+__all__ = ["ProgressLine", "reporting"]
 
 _SILENT_SECONDS = 2.0
 
@@ -36,3 +38,24 @@ class ProgressLine:
         """End the line, if there is one."""
         if self._has_written:
             sys.stderr.write("\n")
+
+
+@contextmanager
+def reporting(
+    callback: Callable[[NewtonProgress], None] | None, progress: bool
+) -> Iterator[Callable[[NewtonProgress], None] | None]:
+    """Give a callback, for the time of a solve, that shows its progress too if asked for."""
+    if not progress:
+        yield callback
+        return
+    line = ProgressLine()
+
+    def report(step: NewtonProgress) -> None:
+        line(step)
+        if callback is not None:
+            callback(step)
+
+    try:
+        yield report
+    finally:
+        line.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,7 +18,20 @@ from sdot.frameworks import Framework, common_framework, framework_of
 if TYPE_CHECKING:  # it is above
     from sdot.solution_map import SolutionMap
 
-__all__ = ["Adapter", "ResultFormat", "provide_adapter", "result_format"]
+__all__ = ["Adapter", "PlanArrays", "ResultFormat", "provide_adapter", "result_format"]
+
+
+class PlanArrays(NamedTuple):
+    """What a plan says, as arrays that can be differentiated.
+
+    ``status`` is 0 where the solve converged, 1 where it did not: there all others are NaN.
+    """
+
+    status: Any
+    distance: Any
+    potentials: Any
+    barycenters: Any
+    cell_masses: Any
 
 
 class Adapter(Protocol):
@@ -40,6 +53,11 @@ class Adapter(Protocol):
         self, solution_map: SolutionMap, arguments: Sequence[Any], result: ResultFormat
     ) -> Any:
         """Return the distance as a scalar that can be differentiated in every argument."""
+
+    def differentiable_plan(
+        self, solution_map: SolutionMap, arguments: Sequence[Any], result: ResultFormat
+    ) -> PlanArrays:
+        """Return the outputs of a plan as arrays that can be differentiated."""
 
 
 _loaders: dict[Framework, Callable[[], Adapter]] = {}

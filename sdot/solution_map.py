@@ -6,7 +6,7 @@ are equal if they are of equal content, so that what a framework compiles for on
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -26,7 +26,6 @@ from sdot.distributions.density import Density
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import framework_of, to_numpy
-from sdot.plan import check_converged, solve_numpy
 from sdot.results import ResultFormat
 from sdot.solved_problems import SolvedProblems
 from sdot.solver.solution import Solution
@@ -68,6 +67,9 @@ class SolutionMap:
         Of the plan that an error carries.
     moving : sequence of int
         Which of ``(*diracs.arrays, *density.arrays)`` are the map's arguments.
+    solve : callable
+        From concrete Diracs, density, options and the format to the solution; it raises what is
+        to be raised.
     """
 
     def __init__(
@@ -76,15 +78,26 @@ class SolutionMap:
         density: Density,
         options: Options,
         result: ResultFormat,
+        *,
         moving: Sequence[int],
+        solve: Callable[[SumOfDiracs, Density, Options, ResultFormat], Solution],
     ) -> None:
         self._options, self._result, self._moving = options, result, tuple(moving)
+        self._solve = solve
         count = len(diracs.arrays)
         self._moving_diracs = [k for k in self._moving if k < count]
         self._moving_density = [k - count for k in self._moving if k >= count]
         self._diracs = _without(diracs, self._moving_diracs)
         self._density = _without(density, self._moving_density)
         self._solved: SolvedProblems[_Solved] = SolvedProblems()
+
+    def sites(self, shapes: Sequence[tuple[int, ...]]) -> int:
+        """Return the number of sites for arrays of these shapes."""
+        return shapes[0][0] if 0 in self._moving else len(self._diracs)
+
+    def solution(self, arrays: Sequence[FloatArray]) -> Solution:
+        """Return the whole solution."""
+        return self._solved_at(arrays).solution
 
     def value(self, arrays: Sequence[FloatArray]) -> float:
         """Return W2^2."""
@@ -94,7 +107,8 @@ class SolutionMap:
         """Return the gradients of W2^2 in those of the arrays that are needed."""
         solved = self._solved_at(arrays)
         wanted = self._everywhere(needed, False)
-        return _present(gradients(solved.diracs, solved.density, solved.solution, wanted))
+        found = gradients(solved.diracs, solved.density, solved.solution, wanted)
+        return _needed(found, wanted)
 
     def hessian_product(
         self,
@@ -105,7 +119,8 @@ class SolutionMap:
         """Return how the needed gradients change along directions; None is zero."""
         linearisation = self._solved_at(arrays).linearisation
         wanted = self._everywhere(needed, False)
-        return _present(hessian_product(linearisation, self._everywhere(directions, None), wanted))
+        found = hessian_product(linearisation, self._everywhere(directions, None), wanted)
+        return _needed(found, wanted)
 
     def outputs(self, arrays: Sequence[FloatArray]) -> PlanOutputs:
         """Return what a plan says: value, potentials, barycentres, cell masses."""
@@ -126,7 +141,8 @@ class SolutionMap:
     ) -> list[FloatArray]:
         """Return the needed gradients of a combination of outputs."""
         linearisation = self._solved_at(arrays).linearisation
-        return _present(pull_back(linearisation, cotangents, self._everywhere(needed, False)))
+        wanted = self._everywhere(needed, False)
+        return _needed(pull_back(linearisation, cotangents, wanted), wanted)
 
     def _everywhere(self, items: Sequence[T], rest: T) -> list[T]:
         """Return items at the places that move, and the same at all others."""
@@ -139,16 +155,16 @@ class SolutionMap:
         key = tuple(array_digest(array) for array in arrays)
         known = self._solved.get(key)
         if known is None:
-            known = self._solve(arrays)
+            known = self._new(arrays)
             self._solved.put(key, known, len(known.diracs))
         return known
 
-    def _solve(self, arrays: Sequence[FloatArray]) -> _Solved:
+    def _new(self, arrays: Sequence[FloatArray]) -> _Solved:
         rest = iter(arrays)
         diracs = _with(self._diracs, self._moving_diracs, [next(rest) for _ in self._moving_diracs])
         density = _with(self._density, self._moving_density, list(rest))
-        solution = solve_numpy(diracs, density, self._options)
-        return _Solved(diracs, density, check_converged(solution, density, self._result))
+        solution = self._solve(diracs, density, self._options, self._result)
+        return _Solved(diracs, density, solution)
 
     @cached_property
     def _key(self) -> Hashable:
@@ -156,6 +172,7 @@ class SolutionMap:
             self._moving,
             self._options,
             self._result,
+            self._solve,
             _structure(self._diracs),
             _structure(self._density),
         )
@@ -177,8 +194,12 @@ def refuse_third_order() -> NoReturn:
     )
 
 
-def _present(items: Sequence[FloatArray | None]) -> list[FloatArray]:
-    return [item for item in items if item is not None]
+def _needed(items: Sequence[FloatArray | None], wanted: Sequence[bool]) -> list[FloatArray]:
+    return [
+        item
+        for item, is_wanted in zip(items, wanted, strict=True)
+        if is_wanted and item is not None
+    ]
 
 
 def _without(distribution: Any, places: Sequence[int]) -> Any:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from support.problems import random_image, random_sites
 
-from sdot import PolynomialGrid, SplineGrid, SumOfDiracs, distance
-from sdot import solution_map as module
-from sdot.plan import check_options
+from sdot import PolynomialGrid, SplineGrid, SumOfDiracs, distance, plan
+from sdot.plan import check_options, solve_or_raise
 from sdot.results import result_format
 from sdot.solution_map import SolutionMap
 from sdot.solved_problems import SolvedProblems
@@ -22,7 +21,9 @@ def _map(diracs=None, density=None, moving=(0,), tol=1e-8):  # type: ignore[no-u
     diracs = SumOfDiracs(SITES) if diracs is None else diracs
     density = PolynomialGrid(IMAGE) if density is None else density
     options = check_options(tol, 100, False)
-    return SolutionMap(diracs, density, options, result_format(SITES), moving)
+    return SolutionMap(
+        diracs, density, options, result_format(SITES), moving=moving, solve=solve_or_raise
+    )
 
 
 def test_maps_of_equal_content_are_equal() -> None:
@@ -47,18 +48,23 @@ def test_maps_of_unequal_content_are_not(other) -> None:  # type: ignore[no-unty
     assert _map() != other()
 
 
-def test_a_problem_is_solved_once_for_value_and_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_problem_is_solved_once_for_all_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = [[SITES, IMAGE], [SITES + 0.1, IMAGE], [SITES, IMAGE]]
+    expected = [
+        distance(SumOfDiracs(y), PolynomialGrid(v), max_iterations=100, warm_start=False)
+        for y, v in problems
+    ]
     solves = []
-    solve = module.solve_numpy
-    monkeypatch.setattr(module, "solve_numpy", lambda *a: solves.append(1) or solve(*a))
+    solve = plan.solve_numpy
+    monkeypatch.setattr(plan, "solve_numpy", lambda *a: solves.append(1) or solve(*a))
     solution_map = _map(moving=(0, 1))
-    for sites in (SITES, SITES + 0.1, SITES):
-        value = solution_map.value([sites, IMAGE])
-        gradients = solution_map.gradients([sites.copy(), IMAGE.copy()], [True, True])
-        assert value == distance(
-            SumOfDiracs(sites), PolynomialGrid(IMAGE), max_iterations=100, warm_start=False
-        )
+    for arrays, value in zip(problems, expected, strict=True):
+        assert solution_map.value(arrays) == value
+        copies = [array.copy() for array in arrays]
+        gradients = solution_map.gradients(copies, [True, True])
         assert [g.shape for g in gradients] == [SITES.shape, IMAGE.shape]
+        solution_map.hessian_product(arrays, [SITES, None], [True, True])
+        assert solution_map.outputs(copies).value == value
     assert len(solves) == 2
 
 

@@ -21,9 +21,15 @@ def provide_adapters() -> None:
     """Make the adapters known to the functions that need them."""
     for framework in _FRAMEWORKS:
         provide_adapter(framework, partial(_module, framework))
-    when_imported("jax", lambda: _module("jax_pytrees").register(Distribution.kinds))
+    when_imported("jax", _register_pytrees)
     when_imported("torch", lambda: _module("torch_compile").leave_alone(_doors()))
     attend_imports()
+
+
+def _register_pytrees() -> None:
+    pytrees = _module("jax_pytrees")
+    pytrees.register(Distribution.kinds)
+    pytrees.register_plans()
 
 
 def _doors() -> tuple[Any, ...]:

@@ -1,14 +1,14 @@
-"""`sdot.distance` under JAX's transformations.
+"""The distance and plans under JAX's transformations.
 
 The value, its gradients and products with its Hessian are three calls on the host, each the
-derivative of the one before.
+derivative of the one before; the outputs of a plan and their derivatives are two more.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -16,15 +16,28 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sdot.adapters.failures import report_failure
-from sdot.adapters.jax_primitives import Type, host_call, linear_call
+from sdot.adapters.calls import (
+    HessianProduct,
+    Outputs,
+    PushForward,
+    Value,
+    ValueAndGradients,
+    only,
+    places,
+)
+from sdot.adapters.jax_primitives import host_call, linear_call
 from sdot.adapters.jax_types import aligned
 from sdot.driver import driver
-from sdot.results import ResultFormat
-from sdot.solution_map import SolutionMap, refuse_third_order
-from sdot.validation import FloatArray
+from sdot.results import PlanArrays, ResultFormat
+from sdot.solution_map import SolutionMap
 
-__all__ = ["default_format", "differentiable_distance", "format_of", "from_numpy"]
+__all__ = [
+    "default_format",
+    "differentiable_distance",
+    "differentiable_plan",
+    "format_of",
+    "from_numpy",
+]
 
 
 def format_of(arrays: Sequence[Any]) -> tuple[Any, Any]:
@@ -63,101 +76,48 @@ def differentiable_distance(
     return value
 
 
+def differentiable_plan(
+    solution_map: SolutionMap, arguments: Sequence[Any], result: ResultFormat
+) -> PlanArrays:
+    """Return the outputs of a plan as arrays that JAX can differentiate."""
+    floating = [_as_floating(argument, result.dtype) for argument in arguments]
+    distance = host_call(_Value(solution_map, result.dtype), floating)[0]
+    outputs = host_call(_Outputs(solution_map, result.dtype), floating)
+    return PlanArrays(jnp.isnan(distance).astype(jnp.int8), distance, *outputs)
+
+
 def _as_floating(argument: Any, dtype: Any) -> jax.Array:
     array = argument if isinstance(argument, jax.Array) else jnp.asarray(argument)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(dtype)
 
 
-@dataclass(frozen=True)
-class _OfMap:
-    """A call of a solution map."""
-
-    solution_map: SolutionMap
-
-    def report(self, failure: Exception) -> None:
-        """Take note of a failure that cannot be raised."""
-        report_failure(self.solution_map, failure)
-
-
-@dataclass(frozen=True)
-class _Value(_OfMap):
-    dtype: Any
-
-    def result_types(self, operands: Sequence[Type]) -> list[Type]:
-        return [Type((), self.dtype)]
-
-    def __call__(self, *operands: FloatArray) -> list[Any]:
-        return [self.solution_map.value(operands)]
-
+class _Value(Value):
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         moving = tuple(tangent is not None for tangent in tangents)
         call = _ValueAndGradients(self.solution_map, self.dtype, moving)
         value, *gradients = host_call(call, primals)
-        return [value], [_change(value, gradients, _only(tangents, moving))]
+        return [value], [_change(value, gradients, only(tangents, moving))]
 
 
-@dataclass(frozen=True)
-class _ValueAndGradients(_OfMap):
-    dtype: Any
-    needed: tuple[bool, ...]
-
-    def result_types(self, operands: Sequence[Type]) -> list[Type]:
-        return [Type((), self.dtype), *_only(operands, self.needed)]
-
-    def __call__(self, *operands: FloatArray) -> list[Any]:
-        value = self.solution_map.value(operands)
-        return [value, *self.solution_map.gradients(operands, self.needed)]
-
+class _ValueAndGradients(ValueAndGradients):
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         moving = tuple(tangent is not None for tangent in tangents)
         both = tuple(one or other for one, other in zip(moving, self.needed, strict=True))
         value, *found = host_call(replace(self, needed=both), primals)
-        gradients = dict(zip(_places(both), found, strict=True))
-        directions = _only(tangents, moving)
-        change = _change(value, [gradients[k] for k in _places(moving)], directions)
-        product = _HessianProduct(self.solution_map, moving, self.needed)
+        gradients = dict(zip(places(both), found, strict=True))
+        directions = only(tangents, moving)
+        change = _change(value, [gradients[k] for k in places(moving)], directions)
+        product = HessianProduct(self.solution_map, moving, self.needed)
         changes = linear_call(product, [*primals, *directions])
-        return [value, *(gradients[k] for k in _places(self.needed))], [change, *changes]
+        return [value, *(gradients[k] for k in places(self.needed))], [change, *changes]
 
 
-@dataclass(frozen=True)
-class _HessianProduct(_OfMap):
-    """From directions along some arrays to the changes of the gradients that are needed."""
-
-    along: tuple[bool, ...]
-    needed: tuple[bool, ...]
-
-    @property
-    def fixed(self) -> int:
-        return len(self.along)
-
-    def result_types(self, operands: Sequence[Type]) -> list[Type]:
-        return _only(operands[: self.fixed], self.needed)
-
-    def __call__(self, *operands: FloatArray) -> list[Any]:
-        arrays, rest = operands[: self.fixed], iter(operands[self.fixed :])
-        directions = [next(rest) if moves else None for moves in self.along]
-        return self.solution_map.hessian_product(arrays, directions, self.needed)
-
-    def transposed(self, given: Sequence[bool], wanted: Sequence[bool]) -> _HessianProduct:
-        return replace(self, along=_kept(self.needed, given), needed=_kept(self.along, wanted))
-
-    def refuse_derivative(self) -> None:
-        refuse_third_order()
-
-
-def _places(wanted: Sequence[bool]) -> list[int]:
-    return [k for k, is_wanted in enumerate(wanted) if is_wanted]
-
-
-def _kept(flags: Sequence[bool], kept: Sequence[bool]) -> tuple[bool, ...]:
-    """Return flags of which only some that are set stay set."""
-    rest = iter(kept)
-    return tuple(flag and next(rest) for flag in flags)
-
-
-def _only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
-    return [item for item, is_wanted in zip(items, wanted, strict=True) if is_wanted]
+class _Outputs(Outputs):
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        moving = tuple(tangent is not None for tangent in tangents)
+        outputs = host_call(self, primals)
+        call = PushForward(self.solution_map, self.dtype, moving, (True,) * len(outputs))
+        return outputs, linear_call(call, [*primals, *only(tangents, moving)])
 
 
 def _change(value: Any, gradients: Sequence[Any], tangents: Sequence[Any]) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -21,18 +21,13 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from sdot.adapters.calls import Type
 from sdot.adapters.jax_types import aligned, output_type
 from sdot.errors import ConvergenceError
+from sdot.solution_map import refuse_third_order
 from sdot.validation import FloatArray
 
-__all__ = ["HostCall", "LinearCall", "Type", "host_call", "linear_call"]
-
-
-class Type(NamedTuple):
-    """Shape and dtype of an array."""
-
-    shape: tuple[int, ...]
-    dtype: Any
+__all__ = ["HostCall", "LinearCall", "host_call", "linear_call"]
 
 
 class Call(Protocol):
@@ -64,9 +59,6 @@ class LinearCall(Call, Protocol):
 
     def transposed(self, given: Sequence[bool], wanted: Sequence[bool]) -> LinearCall:
         """Return the call from those cotangents that are given to those that are wanted."""
-
-    def refuse_derivative(self) -> None:
-        """Raise an error: it is not differentiated in the operands in which it is not linear."""
 
 
 def host_call(call: HostCall, operands: Sequence[Any]) -> list[Any]:
@@ -210,7 +202,7 @@ def _jvp_of_linear_call(
 ) -> tuple[list[Any], list[Any]]:
     fixed = call.fixed
     if not all(isinstance(tangent, ad.Zero) for tangent in tangents[:fixed]):
-        call.refuse_derivative()
+        refuse_third_order()
     moved = [ad.instantiate_zeros(tangent) for tangent in tangents[fixed:]]
     results = _linear_call.bind(*primals, call=call, depth=depth)
     changes = _linear_call.bind(*aligned([*primals[:fixed], *moved]), call=call, depth=depth)

@@ -1,4 +1,4 @@
-"""Distributions as JAX pytrees: they pass through `jax.jit`, `jax.grad` and `jax.tree`.
+"""Distributions, and plans, as JAX pytrees: they pass through `jax.jit`, `jax.grad` and `jax.tree`.
 
 The parameters are the children; options are part of the structure, so that a change of one
 compiles anew. JAX fills structures with anything (tracers, None, gradients): nothing is checked.
@@ -16,10 +16,12 @@ from jax.tree_util import GetAttrKey, register_pytree_with_keys
 from sdot.content import content_key
 from sdot.distributions.distribution import Distribution, array_or_none
 from sdot.distributions.memory import Memory
+from sdot.plan import OtPlan
+from sdot.results import PlanArrays, ResultFormat
 
-__all__ = ["register"]
+__all__ = ["register", "register_plans"]
 
-_registered: set[type[Distribution]] = set()
+_registered: set[type[Any]] = set()
 _lock = Lock()
 
 
@@ -61,6 +63,28 @@ def _register(kind: type[Distribution]) -> None:
         return kind.assembled(parameters, structure.options, structure.memory)
 
     register_pytree_with_keys(kind, flatten_with_keys, unflatten, flatten)
+
+
+def register_plans() -> None:
+    """Register plans, of which the arrays are the children."""
+    if OtPlan not in _registered:
+        with _lock:
+            if OtPlan not in _registered:
+                register_pytree_with_keys(OtPlan, _flatten_plan_with_keys, _plan_of, _flatten_plan)
+                _registered.add(OtPlan)
+
+
+def _flatten_plan(plan: OtPlan) -> tuple[PlanArrays, ResultFormat]:
+    return plan.arrays, plan.format
+
+
+def _flatten_plan_with_keys(plan: OtPlan) -> tuple[list[Any], ResultFormat]:
+    named = plan.arrays._asdict().items()
+    return [(GetAttrKey(name), array) for name, array in named], plan.format
+
+
+def _plan_of(result: ResultFormat, children: Iterable[Any]) -> OtPlan:
+    return OtPlan.of_arrays(PlanArrays(*children), result)
 
 
 def _child(value: Any) -> Any:

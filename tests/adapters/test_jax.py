@@ -168,13 +168,6 @@ def test_wrong_shapes_in_a_traced_function_raise() -> None:
         jax.jit(_cost)(jnp.ones((3, 2)), jnp.ones(4))
 
 
-def test_plans_are_refused_in_traced_functions() -> None:
-    with pytest.raises(TypeError, match=r"sdot\.distance"):
-        jax.jit(lambda y: optimal_transport_plan(SumOfDiracs(y), DENSITY).distance)(
-            jnp.asarray(SITES)
-        )
-
-
 def test_the_configuration_of_jax_is_left_alone(tmp_path: Path) -> None:
     code = """
 import jax, jax.numpy as jnp, numpy as np
