@@ -183,20 +183,20 @@ class Normalisation(Record):
     def potentials(self, weights: FloatArray) -> FloatArray:
         """The caller's weights (n,), up to a constant, from those of the normalised sites.
 
-        From ``x . y - psi`` with ``psi = (|y|**2 - w) / 2`` on both sides: with d = y - c,
+        From ``x . y - psi`` with ``psi = (|y|**2 - w) / 2`` on both sides, up to a constant
 
-            W = w / t + |d|**2 - t |a d|**2 + 2 d . (c - o),
+            W = w / t + |y - o|**2 - t |a (y - c)|**2.
 
-        in which the constant ``|c - o|**2``, by far the greatest term where sites and density are
-        far from each other, does not occur.
+        Of the squares only the differences from those of the first site are formed, axis by axis:
+        the constant is by far the greatest term where sites and density are far from each other,
+        or where all sites have nearly the same place on an axis.
         """
         a, t = self.frame.scale, self.site_scale
-        from_centre = self.positions - self.site_centre
-        stretched = from_centre * (1.0 - t * a * a)
-        apart = 2.0 * (self.site_centre - self.frame.origin)
-        result: FloatArray = weights[self.site_of] / t + (from_centre * (stretched + apart)).sum(
-            axis=1
-        )
+        first = self.positions[0]
+        sums = (self.positions - self.frame.origin) + (first - self.frame.origin)
+        centred = (self.positions - self.site_centre) + (first - self.site_centre)
+        squares = (self.positions - first) * (sums - t * a * a * centred)
+        result: FloatArray = weights[self.site_of] / t + squares.sum(axis=1)
         return result
 
     def normalised_weights(self, potentials: FloatArray) -> FloatArray:

@@ -21,6 +21,10 @@ FAMILIES = {
     "cluster": (0.3 + 1e-6 * random_sites(20), UNIT),
     "large": (1e3 * random_sites(20), UNIT),
     "line": (np.column_stack([random_sites(20)[:, 0], np.full(20, 0.5)]), UNIT),
+    "line in a long box": (
+        np.column_stack([np.full(20, 0.5), 25 * random_sites(20)[:, 0]]),
+        ((0.0, 0.0), (1.0, 25.0)),
+    ),
     "coincident": (np.repeat(lattice(3), 3, axis=0), UNIT),
     "box far away": (1e6 + random_sites(20), ((1e6, 1e6), (1e6 + 1, 1e6 + 1))),
     "box and sites apart": (random_sites(20), ((1e3, -1e3), (1e3 + 1, -1e3 + 2))),
@@ -117,16 +121,24 @@ def test_potentials_are_right_to_the_last_digits(family) -> None:  # type: ignor
     t, exact, terms = Fraction(back.site_scale), [], []
     for site, weight in zip(sites, weights[back.site_of], strict=True):
         parts = [Fraction(float(weight)) / t]
+        sizes = [parts[0]]
         for k in range(2):
             o, a, c, y = (
                 Fraction(float(v[k]))
                 for v in (back.frame.origin, back.frame.scale, back.site_centre, site)
             )
-            d = y - c
+            d, f = y - c, Fraction(float(sites[0][k]))
             parts += [d * d - t * (a * d) ** 2, 2 * d * (c - o)]
+            # What the same differs by from the first site.
+            sizes += [(y - f) * (y + f - 2 * o), t * a * a * (y - f) * (y + f - 2 * c)]
         exact.append(sum(parts, Fraction(0)))
-        terms.append(max(map(abs, parts)))
-    errors = [abs(Fraction(float(a)) - b) for a, b in zip(found, exact, strict=True)]
+        terms.append(max(map(abs, sizes)))
+    start = weights[back.site_of][0]
+    assert found[0] == start / back.site_scale
+    errors = [
+        abs(Fraction(float(a)) - Fraction(float(found[0])) - (b - exact[0]))
+        for a, b in zip(found, exact, strict=True)
+    ]
     assert max(errors) <= 8 * Fraction(2) ** -53 * max(terms)
 
 
