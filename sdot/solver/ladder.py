@@ -211,7 +211,7 @@ LADDER = (
         method=damped_newton,
         patience=60,
         why="sites at many scales, or a density in pieces: no cell is far too small",
-        measured="ends 214 of the 236 that are left; without it 11 of 118 fail, in five times the diagrams",
+        measured="ends 214 of the 236 left; without it 11 of 118 fail, with 5 times the diagrams",
     ),
     Way(
         name="clustered",
