@@ -89,6 +89,10 @@ class Box(Density):
         inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
         return np.where(inside, self.total_mass / np.prod(self.box[1] - self.box[0]), 0.0)
 
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent random points (count, 2)."""
+        return np.asarray(self.box[0] + (self.box[1] - self.box[0]) * rng.random((count, 2)))
+
     def kernel_in(self, frame: Frame, execution: Execution) -> GridDensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         lines = frame.apply(self.box)

@@ -22,6 +22,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
+from sdot.distributions.sampling import sample_affine_triangles
 from sdot.execution import SERIAL, Execution
 from sdot.validation import FloatArray, box_corners, freeze
 
@@ -69,6 +70,23 @@ class Pieces(NamedTuple):
         points = self.points[np.repeat(wanted, sizes)]
         return Pieces(points, offsets, self.heights[wanted], self.slopes[wanted])
 
+    def triangles(self) -> tuple[FloatArray, FloatArray]:
+        """Triangles (t, 3, 2) that make up the pieces, and the density at their corners (t, 3)."""
+        sizes = np.diff(self.offsets)
+        piece = np.repeat(np.arange(len(sizes)), sizes - 2)
+        first = self.offsets[piece]
+        second = (
+            first
+            + 1
+            + np.arange(len(piece))
+            - np.repeat(np.cumsum(sizes - 2) - sizes + 2, sizes - 2)
+        )
+        corners = self.points[np.stack([first, second, second + 1], axis=1)]
+        gaps = corners - corners[:, :1]
+        return corners, self.heights[piece, None] + np.einsum(
+            "tck,tk->tc", gaps, self.slopes[piece]
+        )
+
     def in_frame(self, frame: Frame, factor: float) -> Pieces:
         """The pieces in the coordinates of a frame, with a density that is `factor` as high."""
         return Pieces(
@@ -108,6 +126,10 @@ class PiecewiseAffineDensity(Density):
         """Return the density at points: on a border the piece to the right or above counts."""
         values: FloatArray = self._compiled.densities(points.reshape(-1, 2), execution.threads)
         return values.reshape(points.shape[:-1])
+
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent random points (count, 2), by triangles of the pieces."""
+        return sample_affine_triangles(*self._support.triangles(), count, rng)
 
     def kernel_in(self, frame: Frame, execution: Execution) -> PiecesDensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""

@@ -6,6 +6,7 @@ To add a density, write one class with the methods of `Density` and one with tho
 
 from __future__ import annotations
 
+import numbers
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
@@ -21,6 +22,7 @@ from sdot.distributions.density_derivatives import (
     Tangents,
 )
 from sdot.distributions.distribution import Distribution
+from sdot.distributions.sampling import check_count
 from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
 from sdot.execution import SERIAL, Execution
@@ -190,6 +192,13 @@ class Density(Distribution):
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: Any) -> SumOfDensities:
+        """Return the density divided by a positive number."""
+        is_number = isinstance(divisor, numbers.Real) and not isinstance(divisor, bool)
+        if is_number and not (np.isfinite(float(divisor)) and float(divisor) > 0):
+            raise ValueError(f"divisor: expected a positive finite number, not {divisor!r}")
+        return Density.make_sum([(1.0 / float(divisor) if is_number else divisor, self)])
+
     @property
     @abstractmethod
     def total_mass(self) -> float:
@@ -234,14 +243,59 @@ class Density(Distribution):
         Parameters
         ----------
         points : array_like, (..., 2)
-            On the line between two pixels or triangles the one to the right or above counts.
+            In any shape, of any framework. On the line between two pixels or triangles the one to
+            the right or above counts.
 
         Returns
         -------
         numpy.ndarray, (...)
-            Zero outside the support.
+            One float64 for each point, in the shape of the points without its last axis; always
+            NumPy, and without derivatives. Per unit of area, so that its integral is
+            ``total_mass``; zero outside the support.
+
+        Examples
+        --------
+        >>> from sdot import Box
+        >>> Box(((0, 0), (2, 2)), mass=8).evaluate([[[1, 1], [1, 3]], [[0, 2], [5, 5]]])
+        array([[2., 0.],
+               [2., 0.]])
         """
         return self.snapshot.values_at(check_points(points), driver.execution)
+
+    def sample(self, n: int, rng: np.random.Generator | int | None = None) -> FloatArray:
+        """Return independent random points of the density, scaled to mass one.
+
+        Parameters
+        ----------
+        n : int
+            How many, 0 or more.
+        rng : numpy.random.Generator, int or None, optional
+            A generator, which is advanced; or the seed of a new one, None for one that differs
+            from call to call.
+
+        Returns
+        -------
+        numpy.ndarray, (n, 2)
+            Of float64, in random order, always NumPy and without derivatives. Exact up to rounding:
+            pixels, triangles and components are chosen by their masses, and points in them by
+            inversion, as mixtures, or by rejection; the same points for the same seed and version.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``n`` is not a number of points, or ``rng`` no seed.
+
+        Examples
+        --------
+        >>> from sdot import Box
+        >>> Box(((0, 0), (2, 1))).sample(1000, 0).mean(axis=0).round(1)
+        array([1. , 0.5])
+        """
+        return self.snapshot.draw(check_count(n), np.random.default_rng(rng))
+
+    @abstractmethod
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent random points (count, 2) of the density."""
 
     @abstractmethod
     def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:

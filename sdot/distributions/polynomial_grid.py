@@ -37,6 +37,7 @@ from sdot.distributions.grid_kernel import (
     pixel_masses,
     potential_integrals,
 )
+from sdot.distributions.sampling import sample_polynomial_grid
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
 from sdot.limits import check_factor
@@ -258,6 +259,10 @@ class PolynomialGrid(Density):
         )
         inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
         return np.where(inside, heights, 0.0)
+
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent random points (count, 2) of the density."""
+        return sample_polynomial_grid(self.coefficients, (self.x_lines, self.y_lines), count, rng)
 
     def kernel_in(self, frame: Frame, execution: Execution) -> DensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""

@@ -202,6 +202,10 @@ class SplineGrid(Density):
         """Return the density at points, zero outside the domain."""
         return self.grid.values_at(points, execution)
 
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent random points (count, 2) of the density."""
+        return self.grid.draw(count, rng)
+
     def kernel_in(self, frame: Frame, execution: Execution) -> DensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         return self.grid.kernel(frame, execution)

@@ -24,6 +24,7 @@ from sdot.distributions.density import (
 )
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
 from sdot.distributions.regions import overlay, segments_of
+from sdot.distributions.sampling import choose
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
 from sdot.limits import check_sizes
@@ -164,6 +165,15 @@ class SumOfDensities(Density):
             for factor, part in zip(self.factors, self.densities, strict=True)
         ]
         return np.asarray(sum(values[1:], start=values[0]))
+
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent random points (count, 2) of the sum."""
+        chosen = choose(self._masses, count, rng)
+        points = np.empty((count, 2))
+        for k, part in enumerate(self.densities):
+            mine = np.flatnonzero(chosen == k)
+            points[mine] = part.draw(len(mine), rng)
+        return points
 
     def kernel_in(self, frame: Frame, execution: Execution) -> SumKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""

@@ -16,6 +16,7 @@ from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.distributions.mixture_derivative import MixtureDerivative, MixtureParameters
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
+from sdot.distributions.sampling import choose, sample_gaussian_in_polygon
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
 from sdot.limits import check_lengths, check_ratio, check_sizes
@@ -238,6 +239,38 @@ class SumOfGaussians(Density):
             inside = (sides[:, 0] * gaps[..., 1] >= sides[:, 1] * gaps[..., 0]).all(axis=-1)
             heights = np.where(inside, heights, 0.0)
         return heights
+
+    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Return independent random points (count, 2) of the mixture."""
+        factors = np.zeros((len(self), 2, 2))
+        factors[:, [0, 1, 1], [0, 0, 1]] = self._factors
+        if self.domain is None:
+            chosen = choose(self._shares, count, rng)
+            normals = rng.standard_normal((count, 2))
+            return np.asarray(
+                self._means[chosen] + np.einsum("nij,nj->ni", factors[chosen], normals)
+            )
+        chosen = choose(self._shares_inside, count, rng)
+        points = np.empty((count, 2))
+        for k in np.unique(chosen):
+            mine = np.flatnonzero(chosen == k)
+            points[mine] = sample_gaussian_in_polygon(
+                self._means[k], factors[k], self.domain, len(mine), rng
+            )
+        return points
+
+    @computed
+    def _shares_inside(self) -> FloatArray:
+        """Shares (k,) of the whole that lie in the domain, by component."""
+        assert self.domain is not None
+        offsets = np.array([0, len(self.domain)])
+        masses = [
+            MixtureKernel(
+                *(array[k : k + 1] for array in (self._shares, self._means, self._factors))
+            ).polygon_masses(self.domain, offsets, 1)[0]
+            for k in range(len(self))
+        ]
+        return np.array(masses)
 
     def kernel_in(self, frame: Frame, execution: Execution) -> MixtureDensityKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
