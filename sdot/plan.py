@@ -15,6 +15,7 @@ from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
+from sdot.execution import SERIAL
 from sdot.frameworks import needs_derivative, refuse_recording, to_numpy
 from sdot.placed_diagram import PlacedDiagram
 from sdot.power_diagram import PowerDiagram, non_convex
@@ -354,22 +355,36 @@ def check_masses(diracs: SumOfDiracs, density: Density) -> None:
         )
 
 
-def solve_numpy(diracs: SumOfDiracs, density: Density, options: Options) -> Solution:
-    """Solve for Diracs and a density whose arrays have values, and are snapshots."""
+def solve_numpy(
+    diracs: SumOfDiracs,
+    density: Density,
+    options: Options,
+    place: tuple[int, ...] | None = None,
+) -> Solution:
+    """Solve for Diracs and a density whose arrays have values, and are snapshots.
+
+    ``place``: in a batch, of which others are solved meanwhile. It has memories of its own there.
+    """
     check_masses(diracs, density)
     positions = diracs.numpy_positions
     weights = diracs.numpy_weights
     masses: FloatArray = np.ones(len(positions)) if weights is None else weights
     masses = masses * (density.total_mass / masses.sum())
-    memories = (density.memory, diracs.memory)
-    return solve(positions, masses, density, options, memories, execution=driver.execution)
+    memories, execution = [density.memory, diracs.memory], driver.execution
+    if place is not None:
+        memories, execution = [memory.of_element(place) for memory in memories], SERIAL
+    return solve(positions, masses, density, options, memories, execution=execution)
 
 
 def solve_or_raise(
-    diracs: SumOfDiracs, density: Density, options: Options, result: ResultFormat
+    diracs: SumOfDiracs,
+    density: Density,
+    options: Options,
+    result: ResultFormat,
+    place: tuple[int, ...] | None = None,
 ) -> Solution:
     """Solve, and raise `ConvergenceError` with the plan attached unless it converged."""
-    return check_converged(solve_numpy(diracs, density, options), density, result)
+    return check_converged(solve_numpy(diracs, density, options, place), density, result)
 
 
 def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:

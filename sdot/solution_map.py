@@ -68,8 +68,8 @@ class SolutionMap:
     moving : sequence of int
         Which of ``(*diracs.arrays, *density.arrays)`` are the map's arguments.
     solve : callable
-        From concrete Diracs, density, options and the format to the solution; it raises what is
-        to be raised.
+        From concrete Diracs, density, options, the format, and the place in a batch or None, to
+        the solution; it raises what is to be raised.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SolutionMap:
         result: ResultFormat,
         *,
         moving: Sequence[int],
-        solve: Callable[[SumOfDiracs, Density, Options, ResultFormat], Solution],
+        solve: Callable[..., Solution],
     ) -> None:
         self._options, self._result, self._moving = options, result, tuple(moving)
         self._solve = solve
@@ -91,9 +91,21 @@ class SolutionMap:
         self._density = _without(density, self._moving_density)
         self._solved: SolvedProblems[_Solved] = SolvedProblems()
 
+    @property
+    def arguments(self) -> int:
+        """The number of arrays that move."""
+        return len(self._moving)
+
     def sites(self, shapes: Sequence[tuple[int, ...]]) -> int:
         """Return the number of sites for arrays of these shapes."""
         return shapes[0][0] if 0 in self._moving else len(self._diracs)
+
+    def prepare(self, arrays: Sequence[FloatArray], place: tuple[int, ...]) -> None:
+        """Solve one problem of a batch on one core, so that what follows finds the solution.
+
+        It starts from the last solution at this place. Threads may do this at once.
+        """
+        self._solved_at(arrays[: self.arguments], place)
 
     def solution(self, arrays: Sequence[FloatArray]) -> Solution:
         """Return the whole solution."""
@@ -151,19 +163,21 @@ class SolutionMap:
             result[place] = item
         return result
 
-    def _solved_at(self, arrays: Sequence[FloatArray]) -> _Solved:
+    def _solved_at(
+        self, arrays: Sequence[FloatArray], place: tuple[int, ...] | None = None
+    ) -> _Solved:
         key = tuple(array_digest(array) for array in arrays)
         known = self._solved.get(key)
         if known is None:
-            known = self._new(arrays)
+            known = self._new(arrays, place)
             self._solved.put(key, known, len(known.diracs))
         return known
 
-    def _new(self, arrays: Sequence[FloatArray]) -> _Solved:
+    def _new(self, arrays: Sequence[FloatArray], place: tuple[int, ...] | None) -> _Solved:
         rest = iter(arrays)
         diracs = _with(self._diracs, self._moving_diracs, [next(rest) for _ in self._moving_diracs])
         density = _with(self._density, self._moving_density, list(rest))
-        solution = self._solve(diracs, density, self._options, self._result)
+        solution = self._solve(diracs, density, self._options, self._result, place)
         return _Solved(diracs, density, solution)
 
     @cached_property

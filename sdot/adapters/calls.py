@@ -6,12 +6,15 @@ directions or cotangents, in which it is. Calls are hashable, and equal if of eq
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sdot.adapters.failures import report_failure
 from sdot.derivatives import PlanOutputs
+from sdot.driver import driver
+from sdot.errors import ConvergenceError
 from sdot.solution_map import SolutionMap
 from sdot.validation import FloatArray
 
@@ -26,10 +29,13 @@ __all__ = [
     "ValueAndGradients",
     "only",
     "places",
+    "run_batch",
     "spread",
 ]
 
 Flags = tuple[bool, ...]
+
+T = TypeVar("T")
 
 
 class Type(NamedTuple):
@@ -44,6 +50,15 @@ class MapCall:
     """A call of a solution map."""
 
     solution_map: SolutionMap
+
+    @property
+    def fixed(self) -> int:
+        """The number of arguments of the map."""
+        return self.solution_map.arguments
+
+    def prepare(self, operands: Sequence[FloatArray], place: tuple[int, ...]) -> None:
+        """Solve the problem at a place of a batch; see `SolutionMap.prepare`."""
+        self.solution_map.prepare(operands, place)
 
     def report(self, failure: Exception) -> None:
         """Take note of a failure that cannot be raised."""
@@ -104,11 +119,6 @@ class HessianProduct(MapCall):
     along: Flags
     needed: Flags
 
-    @property
-    def fixed(self) -> int:
-        """The number of arguments in which it is not linear."""
-        return len(self.along)
-
     def result_types(self, operands: Sequence[Any]) -> list[Type]:
         """Return the types of the results."""
         return [_type(x) for x in only(operands[: self.fixed], self.needed)]
@@ -133,11 +143,6 @@ class PushForward(MapCall):
     dtype: Any
     along: Flags
     needed: Flags
-
-    @property
-    def fixed(self) -> int:
-        """The number of arguments in which it is not linear."""
-        return len(self.along)
 
     def result_types(self, operands: Sequence[Any]) -> list[Type]:
         """Return the types of the results."""
@@ -164,11 +169,6 @@ class PullBack(MapCall):
     given: Flags
     needed: Flags
 
-    @property
-    def fixed(self) -> int:
-        """The number of arguments in which it is not linear."""
-        return len(self.needed)
-
     def result_types(self, operands: Sequence[Any]) -> list[Type]:
         """Return the types of the results."""
         return [_type(x) for x in only(operands[: self.fixed], self.needed)]
@@ -183,6 +183,24 @@ class PullBack(MapCall):
         """Return the call from those directions that are given to those that are wanted."""
         along, needed = _kept(self.needed, given), _kept(self.given, wanted)
         return PushForward(self.solution_map, self.dtype, along, needed)
+
+
+def run_batch(
+    tasks: Sequence[Callable[[], T]],
+) -> list[T | ConvergenceError | ValueError | ArithmeticError]:
+    """Run tasks on all cores that the driver allows; return their results or how they failed."""
+    threads = min(driver.threads, len(tasks))
+    if threads < 2:
+        return [_result_or_failure(task) for task in tasks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(_result_or_failure, tasks))
+
+
+def _result_or_failure(task: Callable[[], T]) -> Any:
+    try:
+        return task()
+    except (ConvergenceError, ValueError, ArithmeticError) as failure:
+        return failure
 
 
 def only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -21,9 +22,8 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from sdot.adapters.calls import Type
+from sdot.adapters.calls import Type, run_batch
 from sdot.adapters.jax_types import aligned, output_type
-from sdot.errors import ConvergenceError
 from sdot.solution_map import refuse_third_order
 from sdot.validation import FloatArray
 
@@ -39,6 +39,13 @@ class Call(Protocol):
     def __call__(self, *operands: FloatArray) -> Sequence[Any]:
         """Return the results for float64 arrays."""
 
+    @property
+    def fixed(self) -> int:
+        """The number of operands that describe the problem."""
+
+    def prepare(self, operands: Sequence[FloatArray], place: tuple[int, ...]) -> None:
+        """Solve the problem at a place of a batch."""
+
     def report(self, failure: Exception) -> None:
         """Take note of a failure that cannot be raised."""
 
@@ -51,11 +58,7 @@ class HostCall(Call, Protocol):
 
 
 class LinearCall(Call, Protocol):
-    """A call that is linear in all operands after the first few."""
-
-    @property
-    def fixed(self) -> int:
-        """The number of operands in which it is not linear."""
+    """A call that is linear in all operands after those that describe the problem."""
 
     def transposed(self, given: Sequence[bool], wanted: Sequence[bool]) -> LinearCall:
         """Return the call from those cotangents that are given to those that are wanted."""
@@ -90,15 +93,24 @@ class _Batched:
         batch, types = self.batch(operands), self.element_types(operands)
         operands = tuple(_as_double(operand) for operand in operands)
         results = [np.full((*batch, *kind.shape), np.nan, kind.dtype) for kind in types]
-        for index in np.ndindex(batch):
-            try:
-                found = self.call(*(_element(operand, index) for operand in operands))
-            except (ConvergenceError, ValueError, ArithmeticError) as failure:
-                self.call.report(failure)
+        places = list(np.ndindex(batch))
+        found = run_batch([partial(self._element, operands, place) for place in places])
+        for place, values in zip(places, found, strict=True):
+            if isinstance(values, Exception):
+                self.call.report(values)
                 continue
-            for result, value in zip(results, found, strict=True):
-                result[index] = value
+            for result, value in zip(results, values, strict=True):
+                result[place] = value
         return results
+
+    def _element(self, operands: Sequence[FloatArray], place: tuple[int, ...]) -> Sequence[Any]:
+        arrays = [_element(operand, place) for operand in operands]
+        if len(place) and any(
+            operand.shape[: self.depth] != (1,) * self.depth
+            for operand in operands[: self.call.fixed]
+        ):
+            self.call.prepare(arrays, place)
+        return self.call(*arrays)
 
 
 def _as_double(operand: Any) -> FloatArray:

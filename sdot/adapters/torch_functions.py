@@ -8,6 +8,7 @@ a plan and their derivatives likewise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,14 +16,16 @@ import torch
 
 from sdot.adapters.calls import (
     HessianProduct,
+    MapCall,
     Outputs,
     PullBack,
     PushForward,
     ValueAndGradients,
+    run_batch,
     spread,
 )
 from sdot.errors import ConvergenceError
-from sdot.frameworks import to_numpy
+from sdot.frameworks import has_no_values, to_numpy
 from sdot.solution_map import refuse_third_order
 from sdot.validation import FloatArray
 
@@ -250,11 +253,16 @@ def _each(
     inputs: Sequence[Any],
 ) -> tuple[Any, Any]:
     """Apply a function to every element of a batch; where it fails, but not everywhere, is NaN."""
+    elements = [
+        [_element(x, d, k) for x, d in zip(inputs, in_dims, strict=True)] for k in range(size)
+    ]
+    fixed = slice(1, 1 + inputs[0].fixed)
+    if any(isinstance(axis, int) for axis in in_dims[fixed]):
+        _prepare(inputs[0], [element[fixed] for element in elements])
     results: list[Any] = []
-    for k in range(size):
-        elements = [_element(x, d, k) for x, d in zip(inputs, in_dims, strict=True)]
+    for element in elements:
         try:
-            results.append(function.apply(*elements))
+            results.append(function.apply(*element))
         except (ConvergenceError, ValueError, ArithmeticError) as failure:
             results.append(failure)
     good = next((result for result in results if not isinstance(result, Exception)), None)
@@ -266,6 +274,13 @@ def _each(
             results[k] = tuple(torch.full_like(part, torch.nan) for part in good)
     stacked = tuple(torch.stack(parts) for parts in zip(*results, strict=True))
     return stacked, (0,) * len(stacked)
+
+
+def _prepare(call: MapCall, problems: Sequence[Tensors]) -> None:
+    """Solve the problems of a batch on all cores, so that calls one after the other are quick."""
+    if not any(has_no_values(tensor) for tensor in problems[0]):
+        arrays = [[_as_double(tensor) for tensor in problem] for problem in problems]
+        run_batch([partial(call.prepare, problem, (k,)) for k, problem in enumerate(arrays)])
 
 
 def _element(value: Any, axis: Any, k: int) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from threading import Lock
 from typing import Any
 
 __all__ = ["Memory"]
 
 _REMEMBERED = 4  # solutions of unlike numbers of sites
+_MAX_ELEMENTS = 4096  # of batches
 
 
 class Memory:
@@ -20,6 +22,16 @@ class Memory:
     def __init__(self) -> None:
         self._lock = Lock()
         self._solutions: OrderedDict[int, Any] = OrderedDict()
+        self._elements: OrderedDict[Hashable, Memory] = OrderedDict()
+
+    def of_element(self, place: Hashable) -> Memory:
+        """Return the memory of the element at a place in batches of this distribution."""
+        with self._lock:
+            element = self._elements.setdefault(place, Memory())
+            self._elements.move_to_end(place)
+            if len(self._elements) > _MAX_ELEMENTS:
+                self._elements.popitem(last=False)
+            return element
 
     def __reduce__(self) -> Any:
         return Memory, ()  # what is remembered does not travel

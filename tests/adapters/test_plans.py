@@ -10,7 +10,15 @@ import pytest
 from support.faces import jax_x64
 from support.problems import gmm_image, random_image, random_sites
 
-from sdot import OtPlan, PolynomialGrid, SplineGrid, SumOfDiracs, distance, optimal_transport_plan
+from sdot import (
+    OtPlan,
+    PolynomialGrid,
+    SplineGrid,
+    SumOfDiracs,
+    distance,
+    driver,
+    optimal_transport_plan,
+)
 
 SITES = random_sites(7)
 WEIGHTS = np.random.default_rng(0).uniform(0.5, 2, 7)
@@ -242,3 +250,43 @@ def test_second_derivatives_of_barycenters_are_refused() -> None:
         jax.hessian(total)(jax.numpy.asarray(SITES))
     with pytest.raises(NotImplementedError, match="barycenters"):
         torch.func.hessian(total)(torch.tensor(SITES))
+
+
+def test_elements_of_a_batch_start_warm_from_their_own_last_solution() -> None:
+    jax = pytest.importorskip("jax")
+    steps: list[int] = []
+    density = PolynomialGrid(gmm_image(16))
+
+    def solve(y: Any) -> Any:
+        return optimal_transport_plan(
+            SumOfDiracs(y), density, warm_start=True, callback=lambda step: steps.append(1)
+        ).barycenters
+
+    with jax_x64():
+        batch = np.stack([random_sites(40, seed) for seed in range(3)])
+        counts = []
+        for shift in (0.0, 1e-9, 2e-9):
+            steps.clear()
+            jax.vmap(solve)(jax.numpy.asarray(batch + shift))
+            counts.append(len(steps))
+    assert counts[0] >= 9
+    assert max(counts[1:]) <= 3  # one step each, or none
+
+
+def test_batches_have_the_bits_of_single_problems_whatever_the_threads() -> None:
+    jax, torch = pytest.importorskip("jax"), pytest.importorskip("torch")
+    batch = np.stack([random_sites(30, seed) for seed in range(5)])
+    density = PolynomialGrid(gmm_image(16))
+
+    def value(y: Any) -> Any:
+        return optimal_transport_plan(SumOfDiracs(y), density).barycenters
+
+    expected = [value(sites) for sites in batch]
+    for threads in (1, 2, 4):
+        driver.threads = threads
+        with jax_x64():
+            for transform in (lambda f: f, jax.jit):
+                found = transform(jax.vmap(value))(jax.numpy.asarray(batch))
+                np.testing.assert_array_equal(found, expected)
+        found = torch.func.vmap(value)(torch.tensor(batch))
+        np.testing.assert_array_equal(found, expected)
