@@ -16,6 +16,9 @@ from sdot.limits import check_extent, check_lengths, check_sizes
 
 FloatArray = npt.NDArray[np.float64]
 
+# A diagram has up to two triangles a site, and their corners are numbered by 32 bits.
+_MOST_SITES = (2**31 - 1) // 6
+
 __all__ = [
     "FloatArray",
     "box_corners",
@@ -24,6 +27,7 @@ __all__ = [
     "check_finite",
     "check_iterations",
     "check_mass",
+    "check_number_of_sites",
     "check_points",
     "check_positions",
     "check_positive",
@@ -143,8 +147,19 @@ def check_box(domain: Any, name: str = "domain") -> FloatArray:
     return box
 
 
+def check_number_of_sites(positions: Any, name: str = "positions") -> None:
+    """Refuse an array of more sites than compiled code can number, before anything is copied."""
+    shape = getattr(positions, "shape", ())
+    if len(shape) == 2 and shape[0] > _MOST_SITES:
+        raise ValueError(
+            f"{name}: expected at most {_MOST_SITES} sites, as many as 32 bits can number the "
+            f"corners of, not {shape[0]}; solve for a part of them or for their clusters"
+        )
+
+
 def check_positions(positions: Any, name: str = "positions") -> FloatArray:
     """Return sites as a float64 copy of shape (n, 2), n >= 1."""
+    check_number_of_sites(positions, name)
     result = check_real_array(positions, name)
     if result.ndim != 2 or result.shape[1] != 2 or len(result) == 0:
         raise ValueError(

@@ -4,22 +4,31 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <exception>
 
-#include "base/parallel.hpp"
+#include "base/runtime.hpp"
 
 namespace sdot {
+
+// A signal's handler has raised a Python exception, which is what the caller gets to see.
+struct Interrupted : std::exception {};
 
 // A look takes the GIL, for which other Python threads may have to be waited for: not more often
 // than a person can notice.
 class InterruptionCheck {
 public:
-    explicit InterruptionCheck(int (*pending)()) : pending_(pending), last_(Clock::now()) {}
+    explicit InterruptionCheck(int (*pending)() = runtime->pending_signal)
+        : pending_(pending), last_(Clock::now()) {}
 
     bool operator()() {
         const auto now = Clock::now();
         if (now - last_ < std::chrono::milliseconds(100)) return false;
         last_ = now;
         return pending_() != 0;
+    }
+
+    void or_throw() {
+        if ((*this)()) throw Interrupted();
     }
 
 private:
@@ -38,18 +47,6 @@ bool for_portions(std::size_t count, std::size_t portion, int (*pending)(), cons
         body(begin, std::min(count, begin + portion));
     }
     return true;
-}
-
-// `parallel_for` that stops between portions of the range; returns false if it was interrupted.
-template <class Body>
-bool interruptible_for(std::size_t count, std::size_t portion, int threads, int (*pending)(),
-                       const Body& body, std::size_t smallest) {
-    return for_portions(count, portion, pending, [&](std::size_t first, std::size_t last) {
-        parallel_for(
-            last - first, threads,
-            [&](std::size_t begin, std::size_t end) { body(first + begin, first + end); },
-            smallest);
-    });
 }
 
 }  // namespace sdot

@@ -91,6 +91,8 @@ cdef class Triangulator:
     def __init__(self, const double[:, ::1] positions, const int32_t[::1] order):
         if order.shape[0] != positions.shape[0] or positions.shape[0] == 0:
             raise ValueError("positions and order must have the same length, at least 1")
+        if positions.shape[0] > 0x7fffffff // 6:
+            raise ValueError("more sites than 32 bits can number the corners of")
         self.positions = positions
         self.order = order
         self.is_complete = False

@@ -12,6 +12,7 @@
 #include "base/geometry.hpp"
 #include "base/interruption.hpp"
 #include "base/moments.hpp"
+#include "base/parallel.hpp"
 #include "diagram/cell_blocks.hpp"
 #include "gaussian/hermite.hpp"
 #include "gaussian/integrals.hpp"

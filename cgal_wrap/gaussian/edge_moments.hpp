@@ -12,6 +12,7 @@
 #include "base/geometry.hpp"
 #include "base/interruption.hpp"
 #include "base/moments.hpp"
+#include "base/parallel.hpp"
 #include "diagram/edge_moments.hpp"
 #include "gaussian/edges.hpp"
 #include "gaussian/mixture.hpp"

@@ -19,6 +19,7 @@
 #include "base/gauss_rules.hpp"
 #include "base/geometry.hpp"
 #include "base/interruption.hpp"
+#include "base/parallel.hpp"
 #include "diagram/edges.hpp"
 #include "gaussian/mixture.hpp"
 #include "gaussian/segments.hpp"

@@ -12,6 +12,7 @@
 #include "base/geometry.hpp"
 #include "base/interruption.hpp"
 #include "base/moments.hpp"
+#include "base/parallel.hpp"
 #include "gaussian/mixture.hpp"
 #include "gaussian/segments.hpp"
 

@@ -11,6 +11,7 @@
 #include "base/gauss_rules.hpp"
 #include "base/geometry.hpp"
 #include "base/interruption.hpp"
+#include "base/parallel.hpp"
 #include "diagram/cell_potential.hpp"
 #include "gaussian/integrals.hpp"
 #include "gaussian/mixture.hpp"

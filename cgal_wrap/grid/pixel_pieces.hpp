@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/geometry.hpp"
+#include "base/interruption.hpp"
 #include "grid/polynomial_grid.hpp"
 
 namespace sdot::grid {
@@ -25,6 +26,7 @@ public:
         extent(rest_, &Point::y, low, high);
         const int last = grid_.y.locate(high);
         for (int iy = grid_.y.locate(low); iy <= last; ++iy) {
+            if (++rows_ % kRowsPerLook == 0) interrupted_.or_throw();
             split(rest_, strip_, &Point::y, iy < last ? grid_.y.lines[iy + 1] : kNever);
             if (strip_.size() < 3) continue;
             run_row(iy);
@@ -43,6 +45,7 @@ public:
     }
 
 private:
+    static constexpr unsigned kRowsPerLook = 64;  // for a pending signal: a cell may be all the grid
     static constexpr double kNever = std::numeric_limits<double>::infinity();
 
     static void extent(const Polygon& polygon, double Point::*axis, double& low, double& high) {
@@ -122,6 +125,8 @@ private:
     const PolynomialGrid& grid_;
     Visitor& visitor_;
     Polygon rest_, strip_, piece_, scratch_;
+    InterruptionCheck interrupted_;
+    unsigned rows_ = 0;
 };
 
 }  // namespace sdot::grid

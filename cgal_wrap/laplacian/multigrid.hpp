@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/interruption.hpp"
 #include "base/parallel.hpp"
 #include "laplacian/coarsening.hpp"
 #include "laplacian/dense_laplacian.hpp"
@@ -25,18 +26,23 @@ namespace sdot::laplacian {
 class Multigrid {
 public:
     Multigrid(Graph graph, int threads) : threads_(threads) {
+        InterruptionCheck interrupted;
         levels_.emplace_back(std::move(graph));
         while (levels_.back().graph.size() > kDirectSize) {
             Level& fine = levels_.back();
             const Pairs first = match_pairs(fine.graph, Vector(fine.graph.size(), 0.0));
+            interrupted.or_throw();
             const Graph paired = contract(fine.graph, first.pair_of, first.count);
+            interrupted.or_throw();
             const Pairs second = match_pairs(paired, first.ties);
+            interrupted.or_throw();
             if (second.count > 0.9 * fine.graph.size()) break;  // isolated nodes: no coarser graph
             fine.group_of.resize(fine.graph.size());
             for (std::size_t i = 0; i < fine.group_of.size(); ++i)
                 fine.group_of[i] = second.pair_of[first.pair_of[i]];
             fine.groups = Groups(fine.group_of, second.count);
             levels_.emplace_back(contract(paired, second.pair_of, second.count));
+            interrupted.or_throw();
         }
         if (levels_.back().graph.size() <= kLargestDirectSize)
             direct_ = std::make_unique<DenseLaplacian>(levels_.back().graph);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/interruption.hpp"
 #include "base/parallel.hpp"
 #include "triangulation/regular_triangulation.hpp"
 
@@ -19,12 +20,15 @@ public:
     TriangulationRepair(TriangulationFaces& faces, const WeightedSites& sites)
         : faces_(faces), predicates_(sites) {}
 
-    // Whether all edges are regular now. If not the triangulation is still one, of all sites.
+    // Whether all edges are regular now. If not, or if interrupted, the triangulation is still one,
+    // of all sites.
     bool run(int threads) {
         std::vector<Edge> queue = irregular_edges(threads);
         const std::size_t limit = 4 * faces_.size() + 64;
         std::vector<Edge> stuck;
-        for (std::size_t flips = 0; !queue.empty();) {
+        InterruptionCheck interrupted;
+        for (std::size_t flips = 0, looks = 0; !queue.empty(); ++looks) {
+            if (looks % kEdgesPerLook == kEdgesPerLook - 1) interrupted.or_throw();
             const Edge edge = queue.back();
             queue.pop_back();
             if (!is_irregular(edge)) continue;
@@ -41,6 +45,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t kEdgesPerLook = 1024;  // for a pending signal
+
     struct Edge {
         std::int32_t face;
         int opposite;

@@ -15,6 +15,7 @@ from sdot.limits import check_ratio
 from sdot.validation import (
     FloatArray,
     check_mass,
+    check_number_of_sites,
     check_positions,
     check_weights,
     freeze,
@@ -56,6 +57,7 @@ class SumOfDiracs(Distribution):
 
     def __init__(self, positions: Any, weights: Any = None, mass: float = 1) -> None:
         common_framework(positions, weights)
+        check_number_of_sites(positions)
         total = check_mass(mass)
         if total is None:
             raise TypeError("mass: expected a positive number, not None")

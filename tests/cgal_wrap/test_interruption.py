@@ -1,0 +1,126 @@
+"""Kernels look for signals while they run."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from sdot.cgal_wrap.diagram.power_diagram import Triangulator, hilbert_order
+from sdot.cgal_wrap.entropic.entropic_transport import log_sum, soft_c_transform
+from sdot.cgal_wrap.grid.grid_integrals import GridKernel, pull_back
+from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
+
+Call = Callable[[], object]
+UNIT = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+class RungError(Exception):
+    pass
+
+
+@pytest.fixture
+def bell() -> Iterator[None]:
+    """A signal after 0.15 s whose handler raises."""
+
+    def ring(*_: object) -> None:
+        raise RungError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def grid_kernel(pixels: int, terms: int) -> GridKernel:
+    lines = np.linspace(0, 1, pixels + 1)
+    return GridKernel(lines, lines, np.ones((pixels, pixels, terms, terms)), True, True)
+
+
+def tall_cells(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points and offsets of strips that cut the unit square."""
+    x = np.linspace(0, 1, count + 1)
+    low, high = x[:-1], x[1:]
+    corners = np.array([[low, 0 * low], [high, 0 * low], [high, 0 * low + 1], [low, 0 * low + 1]])
+    return np.ascontiguousarray(corners.transpose(2, 0, 1)).reshape(-1, 2), 4 * np.arange(count + 1)
+
+
+def moments_of_one_cell() -> Call:
+    kernel = grid_kernel(1500, 3)
+    return lambda: kernel.cell_moments(UNIT, np.array([0, 4]), 2)
+
+
+def moments_of_many_cells() -> Call:
+    kernel, cells = grid_kernel(4, 2), tall_cells(400_000)
+    return lambda: kernel.cell_moments(*cells, 2)
+
+
+def masses_along_many_edges() -> Call:
+    sites = np.random.default_rng(0).random((100_000, 2))
+    zeros = np.zeros(len(sites))
+    order = hilbert_order(sites)
+    vertices, edge_sites, edge_vertices, _ = Triangulator(sites, order).power_diagram(
+        zeros, zeros, 2
+    )
+    edges = (sites, zeros, zeros, vertices, edge_sites, edge_vertices)
+    kernel = grid_kernel(600, 5)
+    return lambda: kernel.masses_and_edge_weights(edges, zeros.astype(np.uint8), 2)
+
+
+def pull_back_to_many_pixels() -> Call:
+    lines = np.linspace(0, 1, 1501)
+    rest = (np.ones(2), np.full((1, 2), 0.5), np.zeros(1), 2)
+    return lambda: pull_back(lines, lines, True, 3, UNIT, np.array([0, 4]), *rest)
+
+
+def repair_by_many_flips() -> Call:
+    rng = np.random.default_rng(0)
+    sites = rng.random((300_000, 2))
+    zeros, moved = np.zeros(len(sites)), 6e-7 * rng.random(len(sites))
+    triangulator = Triangulator(sites, hilbert_order(sites))
+    triangulator.power_diagram(zeros, zeros, 2)
+    return lambda: triangulator.repaired_power_diagram(moved, zeros, 2)
+
+
+def multigrid_of_many_nodes() -> Call:
+    nodes = np.arange(900 * 900, dtype=np.int32).reshape(900, 900)
+    along, across = (nodes[:, :-1], nodes[:, 1:]), (nodes[:-1], nodes[1:])
+    edges = np.concatenate([np.stack([a.ravel(), b.ravel()], axis=1) for a, b in (along, across)])
+    return lambda: GraphLaplacian(nodes.size, edges, np.ones(len(edges)), 2)
+
+
+def sums_of_many_exponentials() -> Call:
+    values = np.zeros((900, 900))
+    box = ((0.0, 0.0), (1.0, 1.0))
+    return lambda: log_sum(values, box, box, (900, 900), 10.0, 2)
+
+
+def transforms_at_many_sites() -> Call:
+    sites, values = np.random.default_rng(0).random((20_000, 2)), np.zeros((64, 64))
+    return lambda: soft_c_transform(sites, values, ((0.0, 0.0), (1.0, 1.0)), 1.0, 0.3, 2)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        moments_of_one_cell,
+        moments_of_many_cells,
+        masses_along_many_edges,
+        pull_back_to_many_pixels,
+        repair_by_many_flips,
+        multigrid_of_many_nodes,
+        sums_of_many_exponentials,
+        transforms_at_many_sites,
+    ],
+)
+@pytest.mark.usefixtures("bell")
+def test_a_signal_ends_it(kernel: Callable[[], Call]) -> None:
+    call = kernel()
+    signal.setitimer(signal.ITIMER_REAL, 0.15)
+    begin = time.process_time()  # of processors, which other processes may be using too
+    with pytest.raises(RungError):
+        call()
+        pytest.fail("it ended before the signal")
+    assert time.process_time() - begin < 1.15
