@@ -149,7 +149,7 @@ def check_box(domain: Any, name: str = "domain") -> FloatArray:
 
 def check_number_of_sites(positions: Any, name: str = "positions") -> None:
     """Refuse an array of more sites than compiled code can number, before anything is copied."""
-    shape = getattr(positions, "shape", ())
+    shape: tuple[int, ...] = getattr(positions, "shape", ())
     if len(shape) == 2 and shape[0] > _MOST_SITES:
         raise ValueError(
             f"{name}: expected at most {_MOST_SITES} sites, as many as 32 bits can number the "
