@@ -24,11 +24,11 @@ from sdot.validation import FloatArray, check_mass, check_real_array, freeze, re
 __all__ = ["Mesh"]
 
 IndexArray = npt.NDArray[np.int64]
-Per = Literal["triangle", "vertex"]
+Per = Literal["triangle", "vertex", "corner"]
 
 
 class Mesh(PiecewiseAffineDensity):
-    """A density on triangles: one value for each, or linear between values at the vertices.
+    """A density on triangles: one value for each, or linear between values at their corners.
 
     Parameters
     ----------
@@ -37,20 +37,23 @@ class Mesh(PiecewiseAffineDensity):
     triangles : array_like of int, (t, 3)
         Indices of each triangle's vertices, in either orientation. Triangles need not be
         connected. Where they overlap their densities add up.
-    values : array_like, (t,) or (v,)
-        Nonnegative: the density on each triangle, or at each vertex and linear in between.
+    values : array_like, (t,), (v,) or (t, 3)
+        Nonnegative: the density on each triangle; or at each vertex, and linear in between; or at
+        each corner of each triangle, in the order of ``triangles``, linear in between and
+        with jumps from one triangle to the next.
         NumPy, JAX (traced too) or PyTorch; `distance` is differentiable with respect to them.
         Computations are in float64.
     mass : float or None, optional
         The density is scaled to this total mass, 1 by default; None leaves it as it is.
-    per : {"triangle", "vertex"}, optional
+    per : {"triangle", "vertex", "corner"}, optional
         What the values belong to. Told by their number unless t = v.
 
     Attributes
     ----------
     values : the ``values`` argument; of a NumPy array a read-only copy, while a tensor is read at
         every call.
-    vertices, triangles, per : read-only arrays, and what the values belong to.
+    vertices, triangles, per : read-only arrays, and what the values belong to. Triangles are
+        turned counter-clockwise, unless values per corner go with their order.
     domain : the corners of the convex hull.
     box, total_mass : the frame and the integral of the density.
 
@@ -84,12 +87,15 @@ class Mesh(PiecewiseAffineDensity):
         per: Per | None = None,
     ) -> None:
         corners = freeze(_check_vertices(vertices))
-        indices = freeze(_check_triangles(triangles, corners))
+        indices = _check_triangles(triangles, corners)
+        kind = _check_per(per, np.shape(values), len(indices), len(corners))
+        if kind != "corner":
+            indices = np.take_along_axis(indices, _order(corners[indices]), axis=1)
         self._parameters = {"values": kept(values, "values")}
         self._options = {
             "vertices": corners,
-            "triangles": indices,
-            "per": _check_per(per, np.shape(values), len(indices), len(corners)),
+            "triangles": freeze(indices),
+            "per": kind,
             "mass": check_mass(mass),
         }
         if self.has_values:
@@ -107,7 +113,7 @@ class Mesh(PiecewiseAffineDensity):
 
     @property
     def triangles(self) -> IndexArray:
-        """The vertices' indices (t, 3), counter-clockwise."""
+        """The vertices' indices (t, 3), counter-clockwise unless values are per corner."""
         return np.asarray(self._options["triangles"])
 
     @property
@@ -127,7 +133,7 @@ class Mesh(PiecewiseAffineDensity):
         """Arguments with which the class makes the same object."""
         return {**self._parameters, **self._options}
 
-    @describes(values=1)
+    @describes(values=(1, 2))
     def __repr__(self) -> str:
         return (
             f"Mesh({len(self.triangles)} triangles, values per {self.per}, "
@@ -147,28 +153,38 @@ class Mesh(PiecewiseAffineDensity):
         corners, factor = self._corners, self.total_mass / self._given_mass
         at_corners = self._values_at_corners * factor
         slopes = np.zeros((len(corners), 2))
-        if self.per == "vertex":
+        if self.per != "triangle":
             slopes = _slopes(corners, at_corners)
         offsets = 3 * np.arange(len(corners) + 1, dtype=np.int64)
         return Pieces(corners.reshape(-1, 2), offsets, at_corners[:, 0], slopes)
 
     @computed
     def _corners(self) -> FloatArray:
-        return np.asarray(self.vertices[self.triangles])
+        """The corners (t, 3, 2), counter-clockwise."""
+        given = self.vertices[self.triangles]
+        return np.asarray(np.take_along_axis(given, _order(given)[:, :, None], axis=1))
+
+    def _at_corners(self, values: FloatArray) -> FloatArray:
+        """What values, or changes of them, are at the corners (t, 3) in that order."""
+        if self.per == "triangle":
+            return np.repeat(values[:, None], 3, axis=1)
+        if self.per == "vertex":
+            return np.asarray(values[self.triangles])
+        order = _order(self.vertices[self.triangles])
+        return np.asarray(np.take_along_axis(values, order, axis=1))
 
     @computed
     def _values_at_corners(self) -> FloatArray:
         values = check_real_array(self.values, "values")
         check_sizes(values, "values")
-        negative = np.flatnonzero(values < 0)
+        negative = np.argwhere(values < 0)
         if negative.size:
+            index = tuple(negative[0].tolist())
             raise ValueError(
-                f"values: expected a nonnegative density, not {values[negative[0]]} at index "
-                f"{negative[0]}; clip it or add a constant"
+                f"values: expected a nonnegative density, not {values[index]} at index "
+                f"{index[0] if len(index) == 1 else index}; clip it or add a constant"
             )
-        if self.per == "triangle":
-            return np.repeat(values[:, None], 3, axis=1)
-        return np.asarray(values[self.triangles])
+        return self._at_corners(values)
 
     @computed
     def _given_mass(self) -> float:
@@ -209,7 +225,7 @@ class Mesh(PiecewiseAffineDensity):
         if self.per == "triangle":
             result[:, 0] = values
             return result
-        at_corners = values[self.triangles]
+        at_corners = self._at_corners(values)
         result[:, 0] = at_corners[:, 0]
         result[:, 1:] = _slopes(frame.apply(self._corners), at_corners)
         return result
@@ -218,9 +234,12 @@ class Mesh(PiecewiseAffineDensity):
         """The transpose of `to_affine`."""
         if self.per == "triangle":
             return np.asarray(integrals[:, 0])
-        by_corner = _barycentric_parts(frame.apply(self._corners), integrals).ravel()
+        by_corner = _barycentric_parts(frame.apply(self._corners), integrals)
+        if self.per == "corner":  # turning a triangle around is its own inverse
+            order = _order(self.vertices[self.triangles])
+            return np.asarray(np.take_along_axis(by_corner, order, axis=1))
         count = len(self.vertices)
-        return np.bincount(self.triangles.ravel(), by_corner, count).astype(np.float64)
+        return np.bincount(self.triangles.ravel(), by_corner.ravel(), count).astype(np.float64)
 
     def derivative(self, cells: SolvedCells) -> MeshDerivative:
         """Return how integrals over the cells change with the values, on all triangles."""
@@ -270,7 +289,7 @@ def _check_vertices(vertices: Any) -> FloatArray:
 
 
 def _check_triangles(triangles: Any, vertices: FloatArray) -> IndexArray:
-    """Return the triangles (t, 3), counter-clockwise."""
+    """Return the triangles (t, 3), in either orientation."""
     refuse_unreadable(triangles, "triangles")
     given = to_numpy(triangles)
     if given.dtype.kind not in "iu":
@@ -296,25 +315,33 @@ def _check_triangles(triangles: Any, vertices: FloatArray) -> IndexArray:
             f"triangles: expected triangles with an area, but triangle {flat[0]} with vertices "
             f"{result[flat[0]].tolist()} has none; leave it out"
         )
-    clockwise = twice < 0
-    result[clockwise] = result[clockwise][:, ::-1]
     return result
 
 
+def _order(corners: FloatArray) -> IndexArray:
+    """Return the order (t, 3) in which corners (t, 3, 2) are counter-clockwise."""
+    clockwise = _twice_areas(corners) < 0
+    return np.where(clockwise[:, None], [2, 1, 0], [0, 1, 2]).astype(np.int64)
+
+
 def _check_per(per: Any, shape: tuple[int, ...], triangles: int, vertices: int) -> Per:
-    if per not in (None, "triangle", "vertex"):
-        raise ValueError(f'per: expected "triangle", "vertex" or None, not {per!r}')
+    if per not in (None, "triangle", "vertex", "corner"):
+        raise ValueError(f'per: expected "triangle", "vertex", "corner" or None, not {per!r}')
     if per is None and triangles == vertices and shape == (vertices,):
         raise ValueError(
             f"per: there are as many triangles as vertices, {vertices}; say what the values "
             'belong to, per="triangle" or per="vertex"'
         )
-    kinds: tuple[tuple[Per, int], ...] = (("triangle", triangles), ("vertex", vertices))
-    for kind, count in kinds:
-        if per in (None, kind) and shape == (count,):
+    kinds: tuple[tuple[Per, tuple[int, ...]], ...] = (
+        ("triangle", (triangles,)),
+        ("vertex", (vertices,)),
+        ("corner", (triangles, 3)),
+    )
+    for kind, wanted in kinds:
+        if per in (None, kind) and shape == wanted:
             return kind
-    wanted = " or ".join(f"({count},) per {kind}" for kind, count in kinds if per in (None, kind))
-    raise ValueError(f"values: expected an array of shape {wanted}, not {tuple(shape)}")
+    expected = " or ".join(f"{wanted} per {kind}" for kind, wanted in kinds if per in (None, kind))
+    raise ValueError(f"values: expected an array of shape {expected}, not {tuple(shape)}")
 
 
 def _cross(a: FloatArray, b: FloatArray) -> FloatArray:

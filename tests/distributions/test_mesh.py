@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.faces import FACES, Face, jax_x64
-from support.gradients import check_in_jax, check_in_torch
+from support.gradients import central_differences, check_in_jax, check_in_torch
 from support.problems import annulus, random_image, random_mesh, random_sites
 
 from sdot import (
@@ -280,13 +280,19 @@ def _mesh(**changes: Any) -> Mesh:
         ({"triangles": [[0, 1, 2], [0, 2, 4]]}, ValueError, "from 0 to 3, not 4 in triangle 1"),
         ({"triangles": [[0, 1, 2], [0, 2, -1]]}, ValueError, "from 0 to 3, not -1 in triangle 1"),
         ({"triangles": [[0, 1, 2], [0, 2, 2]]}, ValueError, r"triangle 1 with vertices \[0, 2, 2"),
-        ({"values": [1.0, 1.0, 1.0]}, ValueError, r"\(2,\) per triangle or \(4,\) per vertex, not"),
+        (
+            {"values": [1.0, 1.0, 1.0]},
+            ValueError,
+            r"\(4,\) per vertex or \(2, 3\) per corner, not",
+        ),
         ({"values": [[1.0, 1.0]]}, ValueError, r"values: .* not \(1, 2\)"),
         ({"values": [1.0, -1.0]}, ValueError, "values: expected a nonnegative .* index 1"),
         ({"values": [0.0, 0.0]}, ValueError, "zero everywhere"),
         ({"values": ["a", "b"]}, TypeError, "values: .* real numbers"),
         ({"per": "vertex"}, ValueError, r"shape \(4,\) per vertex, not \(2,\)"),
-        ({"per": "corner"}, ValueError, 'per: expected "triangle", "vertex" or None'),
+        ({"per": "corner"}, ValueError, r"shape \(2, 3\) per corner, not \(2,\)"),
+        ({"values": [[1.0, 2, 3], [1, -1, 0]]}, ValueError, r"not -1.0 at index \(1, 1\)"),
+        ({"per": "side"}, ValueError, 'per: expected "triangle", "vertex", "corner" or None'),
         ({"mass": -1}, ValueError, "mass"),
         ({"mass": "1"}, TypeError, "mass"),
     ],
@@ -304,6 +310,40 @@ def test_as_many_triangles_as_vertices_are_ambiguous() -> None:
         Mesh(vertices, triangles, np.ones(10))
     assert Mesh(vertices, triangles, np.ones(10), per="vertex").per == "vertex"
     assert Mesh(vertices, triangles, np.ones(10), per="triangle").per == "triangle"
+
+
+class TestPerCorner:
+    """Values at the corners of each triangle: linear on each, with jumps between them."""
+
+    VERTICES = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    TRIANGLES = np.array([[0, 1, 2], [0, 3, 2]])  # the second one is clockwise
+    VALUES = np.array([[1.0, 2, 3], [0, 4, 1]])
+
+    def test_the_density_is_linear_between_them(self) -> None:
+        mesh = Mesh(self.VERTICES, self.TRIANGLES, self.VALUES, mass=None)
+        assert mesh.per == "corner"
+        shares = np.random.default_rng(0).dirichlet([1, 1, 1], 50)
+        for triangle, values in zip(self.TRIANGLES, self.VALUES, strict=True):
+            points = shares @ self.VERTICES[triangle]
+            np.testing.assert_allclose(mesh.evaluate(points), shares @ values, rtol=1e-12)
+        assert mesh.total_mass == pytest.approx((6 + 5) / 6, rel=1e-15)
+        np.testing.assert_array_equal(mesh.triangles, self.TRIANGLES)
+        assert "values per corner" in repr(mesh)
+
+    def test_equal_values_at_a_vertex_are_values_per_vertex(self) -> None:
+        values = np.array([1.0, 0.5, 2.0, 3.0])
+        mesh = Mesh(self.VERTICES, self.TRIANGLES, values[self.TRIANGLES])
+        _same(mesh, Mesh(self.VERTICES, self.TRIANGLES, values, per="vertex"))
+
+    def test_gradients(self, autodiff: Face) -> None:
+        sites = SumOfDiracs(random_sites(6))
+
+        def cost(values: Any) -> Any:
+            return distance(sites, Mesh(self.VERTICES, self.TRIANGLES, values), tol=1e-12)
+
+        (gradient,) = autodiff.gradients(cost, self.VALUES + 0.5)
+        expected = central_differences(lambda v: float(cost(v)), self.VALUES + 0.5)
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-8)
 
 
 def test_points_of_a_wrong_shape_are_refused() -> None:

@@ -23,8 +23,9 @@ def _grid(rng: np.random.Generator, degree: int) -> np.ndarray:
 
 def _mesh(rng: np.random.Generator, per: str, mass: float | None) -> Mesh:
     vertices, triangles = random_mesh(6, int(rng.integers(1000)))
-    count = len(triangles if per == "triangle" else vertices)
-    return Mesh(vertices, triangles, rng.uniform(0.5, 2, count), mass, per)  # type: ignore[arg-type]
+    count = len(vertices if per == "vertex" else triangles)
+    shape = (count, 3) if per == "corner" else (count,)
+    return Mesh(vertices, triangles, rng.uniform(0.5, 2, shape), mass, per)  # type: ignore[arg-type]
 
 
 def _mixture(rng: np.random.Generator, rank: int, domain: object = None) -> SumOfGaussians:
@@ -53,6 +54,7 @@ DENSITIES: dict[str, Make] = {
     ),
     "mesh, per vertex": lambda rng: _mesh(rng, "vertex", 2.0),
     "mesh, per triangle": lambda rng: _mesh(rng, "triangle", None),
+    "mesh, per corner": lambda rng: _mesh(rng, "corner", 2.0),
     "mixture of rank 1": lambda rng: _mixture(rng, 1),
     "mixture of rank 2": lambda rng: _mixture(rng, 2),
     "mixture of rank 3": lambda rng: _mixture(rng, 3),
