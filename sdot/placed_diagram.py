@@ -14,7 +14,7 @@ from sdot.driver import driver
 from sdot.records import Record, check_part
 from sdot.validation import FloatArray
 
-__all__ = ["PlacedDiagram", "polygon_moments"]
+__all__ = ["Offsets", "PlacedDiagram", "polygon_moments"]
 
 Offsets = npt.NDArray[np.int64]
 
@@ -32,12 +32,14 @@ class PlacedDiagram(Record):
     frame : the caller's coordinates are ``origin + scale * x``.
     owners : which of the caller's sites each of them is (m,); the others have no cell.
     count : how many sites the caller has.
+    weight_scale : how much the weights in the frame change for one of the caller's.
     """
 
     arrays: DiagramArrays
     frame: Frame
     owners: npt.NDArray[np.intp]
     count: int
+    weight_scale: float = 1.0
 
     def check_parts(self) -> None:
         """Refuse owners that are no sites."""

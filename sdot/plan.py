@@ -217,7 +217,13 @@ class OtPlan(Record):
         owners = np.unique(site_of, return_index=True)[1]
         if solution.heavy is not None:
             owners = solution.heavy[owners]
-        placed = PlacedDiagram(solution.diagram, frame, owners, len(solution.positions))
+        placed = PlacedDiagram(
+            solution.diagram,
+            frame,
+            owners,
+            len(solution.positions),
+            solution.normalisation.site_scale,
+        )
         domain, region = self.density.domain, None
         if domain is not None:
             region = non_convex(self.density.region)

@@ -10,9 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.cached_property import cached_property
+from sdot.diagram_integrals import (
+    CellIntegrals,
+    MassJacobian,
+    cell_integrals,
+    mass_jacobian,
+)
 from sdot.diagrams import DiagramArrays, IndexArray
 from sdot.distributions.convex_hull import convex_hull
-from sdot.distributions.density import Frame
+from sdot.distributions.density import Density, Frame
 from sdot.distributions.polygon import check_simple_polygon, is_convex
 from sdot.distributions.regions import overlay, segments_of
 from sdot.driver import driver
@@ -240,6 +246,76 @@ class PowerDiagram(Record):
             self.positions, self.weights, self._placed, domain, non_convex(region)
         )
 
+    def moments(self, density: Density) -> CellIntegrals:
+        """Return the masses, centroids and second moments of a density over the cells.
+
+        Parameters
+        ----------
+        density : Density
+            Of any kind; its total mass need not be one. Its arrays are read as they are now.
+
+        Returns
+        -------
+        CellIntegrals
+            A named tuple of NumPy arrays: ``masses`` (n,), ``centroids`` (n, 2) and
+            ``second_moments`` (n, 2, 2) about the centroids. Over the cells in the domain, if the
+            diagram has one; exact up to rounding, as in a solve, and as quick.
+
+        Raises
+        ------
+        TypeError
+            If it is not a density.
+        ValueError
+            If cells are cut to a region that is not convex, and not that of the density.
+
+        Examples
+        --------
+        >>> from sdot import Box, PowerDiagram
+        >>> diagram = PowerDiagram([[0.5, 0.5], [1.5, 0.5]])
+        >>> masses, centroids, second_moments = diagram.moments(Box(((0, 0), (2, 1)), mass=2))
+        >>> masses, centroids
+        (array([1., 1.]), array([[0.5, 0.5],
+               [1.5, 0.5]]))
+        """
+        return cell_integrals(self._placed, _check_density(density), self.domain, self.region)
+
+    def mass_jacobian(self, density: Density) -> MassJacobian:
+        """Return the derivatives of the cells' masses with respect to weights and positions.
+
+        Parameters
+        ----------
+        density : Density
+            Zero outside of the diagram's domain, if it has one.
+
+        Returns
+        -------
+        MassJacobian
+            A named tuple of `scipy.sparse.csr_array`: ``weights`` (n, n), the symmetric graph
+            Laplacian that is the matrix of Newton's method, and ``positions`` (n, 2 n), with the
+            coordinates of all sites in a row. Both have columns of sum zero: no mass is lost.
+            Zero for sites without a cell. Formulas: the mathematics page (de Gournay, Kahn and
+            Lebrat, 2019).
+
+        Raises
+        ------
+        TypeError
+            If it is not a density.
+        ValueError
+            If the density reaches beyond the domain or region.
+        NotDifferentiableError
+            If an edge lies along a jump of the density.
+
+        Examples
+        --------
+        >>> from sdot import Box, PowerDiagram
+        >>> diagram = PowerDiagram([[0.25, 0.5], [0.75, 0.5]])
+        >>> diagram.mass_jacobian(Box()).weights.toarray()
+        array([[ 1., -1.],
+               [-1.,  1.]])
+        """
+        density = _check_density(density)
+        return mass_jacobian(self._placed, self.positions, density, self.domain, self.region)
+
     @cached_property
     def _polygons(self) -> tuple[FloatArray, npt.NDArray[np.int64]]:
         """Corners, in the coordinates of the placed diagram, and offsets of all cells."""
@@ -273,6 +349,14 @@ def non_convex(rings: Sequence[FloatArray] | None) -> tuple[FloatArray, ...] | N
     if rings is None or (len(rings) == 1 and is_convex(rings[0])):
         return None
     return tuple(rings)
+
+
+def _check_density(density: Any) -> Density:
+    if not isinstance(density, Density):
+        raise TypeError(
+            f"density: expected a density such as PolynomialGrid, not {type(density).__name__}"
+        )
+    return density
 
 
 def _check_polygon(polygon: Any) -> FloatArray:

@@ -1,0 +1,161 @@
+"""Integrals of a density over the cells of a given power diagram, and their derivatives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from sdot.diagrams import DiagramArrays
+from sdot.distributions.density import Density
+from sdot.distributions.regions import overlay, segments_of
+from sdot.driver import driver
+from sdot.errors import NotDifferentiableError
+from sdot.execution import SERIAL, Execution
+from sdot.placed_diagram import Offsets, PlacedDiagram
+from sdot.validation import FloatArray, freeze
+
+__all__ = ["CellIntegrals", "MassJacobian", "cell_integrals", "mass_jacobian"]
+
+Region = tuple[FloatArray, ...] | None
+
+
+class CellIntegrals(NamedTuple):
+    """A density's moments over the cells of a power diagram.
+
+    Attributes
+    ----------
+    masses : the integral over each cell (n,), 0 for those without one.
+    centroids : the barycentres (n, 2), NaN without mass.
+    second_moments : integrals of ``(x - centroid) (x - centroid)^T`` (n, 2, 2), 0 without mass.
+    """
+
+    masses: FloatArray
+    centroids: FloatArray
+    second_moments: FloatArray
+
+
+class MassJacobian(NamedTuple):
+    """How the masses of the cells of a power diagram change with its sites.
+
+    Attributes
+    ----------
+    weights : sparse (n, n), entry (i, j) the derivative of mass i with respect to weight j.
+    positions : sparse (n, 2 n), entries (i, 2 j) and (i, 2 j + 1) those with respect to the
+        coordinates of site j.
+    """
+
+    weights: sparse.csr_array
+    positions: sparse.csr_array
+
+
+def cell_integrals(
+    placed: PlacedDiagram, density: Density, domain: FloatArray | None, region: Region
+) -> CellIntegrals:
+    """Return moments over cells cut to a convex domain."""
+    cells: DiagramArrays | _Cut = placed.arrays
+    if region is not None:
+        _check_same_region(region, density)
+    elif domain is not None:
+        cells = _Cut(placed.arrays, placed.frame.apply(domain))
+    # Kernels ask a diagram for its cells as polygons, and no more.
+    own = density.kernel(placed.frame, driver.execution).moments(cells)  # type: ignore[arg-type]
+    scale, mass = placed.frame.scale, density.total_mass
+    masses, second = np.zeros(placed.count), np.zeros((placed.count, 2, 2))
+    centroids = np.full((placed.count, 2), np.nan)
+    masses[placed.owners] = mass * own.masses
+    centroids[placed.owners] = placed.to_plane(own.centroids)
+    xx, xy, yy = mass * own.second_moments.T
+    second[placed.owners] = np.array([[xx, xy], [xy, yy]]).transpose(2, 0, 1) * np.outer(
+        scale, scale
+    )
+    return CellIntegrals(freeze(masses), freeze(centroids), freeze(second))
+
+
+def mass_jacobian(
+    placed: PlacedDiagram,
+    positions: FloatArray,
+    density: Density,
+    domain: FloatArray | None,
+    region: Region,
+) -> MassJacobian:
+    """Return the derivatives of the masses with respect to weights and positions.
+
+    With a_ij and c_ij the density's integral over twice the sites' distance and its mean along
+    the edge of cells i and j, the mass that a weight w_j takes from cell i is a_ij, and a position
+    y_j ``2 a_ij (c_ij - y_j)`` (mathematics page).
+    """
+    if region is not None:
+        _check_same_region(region, density)
+    elif domain is not None:
+        _check_inside(domain, density)
+    found = density.kernel(placed.frame, driver.execution).edge_moments(placed.arrays)
+    filled = found.weights != 0
+    if np.isnan(found.weights).any():
+        raise NotDifferentiableError(
+            "mass_jacobian: the masses are not differentiable, an edge of the diagram lies along a "
+            "jump of the density; move the sites or weights a little"
+        )
+    a = density.total_mass * placed.weight_scale * found.weights[filled]
+    centres = placed.to_plane(found.centroids[filled])
+    i, j = placed.owners[placed.arrays.edge_sites[filled]].T
+    rows, taken_by = np.concatenate([i, j]), np.concatenate([j, i])
+    values = np.concatenate([a, a])
+    moves = 2.0 * values[:, None] * (np.concatenate([centres, centres]) - positions[taken_by])
+    n = placed.count
+    by_weights = _jacobian(rows, taken_by, -values, n)
+    by_positions = [_jacobian(rows, taken_by, -moves[:, k], n) for k in range(2)]
+    both = sparse.hstack(by_positions, format="csc")
+    interleaved = np.arange(2 * n).reshape(2, n).T.ravel()
+    return MassJacobian(by_weights, sparse.csr_array(both[:, interleaved]))
+
+
+def _jacobian(
+    rows: np.ndarray, columns: np.ndarray, values: FloatArray, count: int
+) -> sparse.csr_array:
+    """Return what sites take from others, and the opposite, which they gain, on the diagonal."""
+    gained = -np.bincount(columns, values, count)
+    everything = np.arange(count)
+    entries = np.concatenate([values, gained])
+    indices = np.concatenate([rows, everything]), np.concatenate([columns, everything])
+    return sparse.csr_array((entries, indices), shape=(count, count))
+
+
+class _Cut:
+    """Cells within a convex domain, as far as a density's moments ask for them."""
+
+    def __init__(self, arrays: DiagramArrays, domain: FloatArray) -> None:
+        self._arrays, self._domain = arrays, domain
+
+    def polygons(
+        self, domain: FloatArray, execution: Execution = SERIAL
+    ) -> tuple[FloatArray, Offsets]:
+        """Corners and offsets of the cells in both this domain and another."""
+        rings = overlay([segments_of([self._domain]), segments_of([domain])], all)
+        if not rings:
+            return np.empty((0, 2)), np.zeros(len(self._arrays.positions) + 1, dtype=np.int64)
+        return self._arrays.polygons(rings[0], execution)
+
+
+def _check_same_region(region: tuple[FloatArray, ...], density: Density) -> None:
+    other = density.region
+    same = other is not None and len(other) == len(region)
+    if not same or not all(map(np.array_equal, region, other or ())):
+        raise ValueError(
+            "density: expected the one to whose region, which is not convex, the cells are cut; "
+            "use a diagram in a convex domain or the plane for others"
+        )
+
+
+def _check_inside(domain: FloatArray, density: Density) -> None:
+    if density.domain is not None:
+        sides = np.roll(domain, -1, axis=0) - domain
+        gaps = density.domain[:, None] - domain
+        turns = sides[:, 0] * gaps[..., 1] - sides[:, 1] * gaps[..., 0]
+        if (turns >= -1e-12 * np.abs(sides).max() * np.abs(gaps).max()).all():
+            return
+    raise ValueError(
+        "density: expected one that is zero outside of the domain to which the cells are cut; use "
+        "a diagram without a domain, or a larger one"
+    )
