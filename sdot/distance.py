@@ -44,15 +44,18 @@ def distance(
         If the arguments are not Diracs and a density, or their total masses differ.
     ConvergenceError
         If the tolerance was not reached; the error has the best plan. Inside a function that
-        JAX traces, where nothing can be raised, the value is NaN.
+        JAX compiles, where nothing can be raised, the value is NaN.
 
     Notes
     -----
-    Differentiable once in the positions and weights of the Diracs and in every array of the
-    density, by JAX (``grad``, ``jit``, ``value_and_grad``, ``jvp``) and PyTorch (``backward``,
-    ``torch.func``). Diracs and densities are JAX pytrees: they can be arguments of jitted
-    functions, and ``jax.grad(distance)(f, g)`` is a container like f. The gradient is that of the
-    value returned,
+    Differentiable twice in the positions and weights of the Diracs and in the arrays of the
+    density, by JAX (every transformation: ``grad``, ``hessian``, ``jit``, ``vmap``, ``scan``,
+    ``shard_map``, ...) and PyTorch (``backward`` with ``create_graph``, ``torch.func``); third
+    derivatives, and second ones in a grid's domain, raise an error. Outside of ``jit`` what fails
+    raises an error too; in a compiled function, and in elements of a batch, it is NaN, and the
+    first time there is a warning. Diracs and densities are JAX pytrees: they can be arguments of
+    jitted functions, and ``jax.grad(distance)(f, g)`` is a container like f. The gradient is that of
+    the value returned,
 
         d W2^2 / d y_i = 2 m_i (y_i - b_i),
 
@@ -61,7 +64,7 @@ def distance(
     ``1 / (2 m_i)``. With respect to weights u, normalised to masses ``M u / sum(u)``, it is
     ``(w_i - mean w) M / sum(u)``, w the potentials; with respect to a parameter t of the density
     rho it is the integral of ``phi d rho / d t``, phi the potential on the density's side. No
-    linear system is solved for any of them.
+    linear system is solved for any of them; a product with the Hessian solves one.
 
     The cost is some ten power diagrams, O(n log n) each, and about as many sparse linear
     solves. Method: damped Newton on the dual (Kitagawa, Merigot and Thibert, 2019).

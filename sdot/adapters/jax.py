@@ -128,6 +128,12 @@ def _change(value: Any, gradients: Sequence[Any], tangents: Sequence[Any]) -> An
     products = []
     for gradient, tangent in zip(gradients, tangents, strict=True):
         product = lax.mul(*aligned([gradient, lax.convert_element_type(tangent, gradient.dtype)]))
-        total = lax.reduce_sum(product, range(product.ndim))
+        total = _sum(product)
         products.append(lax.convert_element_type(total, value.dtype))
     return functools.reduce(lax.add, products)
+
+
+def _sum(array: jax.Array) -> jax.Array:
+    if hasattr(lax, "reduce_sum"):  # not in jax 0.4
+        return lax.reduce_sum(array, range(array.ndim))  # type: ignore[no-any-return]
+    return jnp.sum(array)

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.sharding import NamedSharding, PartitionSpec
 
 __all__ = ["aligned", "output_type"]
@@ -31,13 +32,12 @@ def output_type(operands: Sequence[Any], batch: Sequence[int], shape: Any, dtype
 
     Batches stay sharded as they are; the rest of an output is whole on every device.
     """
-    like = next((operand for operand in operands if _has_mesh(operand)), operands[0])
-    kind = {"shape": (*batch, *shape), "dtype": dtype, "weak_type": False}
-    if _has_mesh(like):
-        names = [_axis_of_mesh(operands, k) for k in range(len(batch))]
-        spec = PartitionSpec(*names, *(None for _ in shape))
-        kind["sharding"] = NamedSharding(like.sharding.mesh, spec)
-    return like.update(**kind)
+    like = next((operand for operand in operands if _has_mesh(operand)), None)
+    if like is None:
+        return ShapedArray((*batch, *shape), dtype)
+    names = [_axis_of_mesh(operands, k) for k in range(len(batch))]
+    sharding = NamedSharding(like.sharding.mesh, PartitionSpec(*names, *(None for _ in shape)))
+    return like.update(shape=(*batch, *shape), dtype=dtype, weak_type=False, sharding=sharding)
 
 
 def _varying_axes(array: jax.Array) -> frozenset[Any]:
