@@ -74,12 +74,19 @@ def _unequal(rng: Generator, n: int) -> Array:
     return np.asarray(10.0 ** (-rng.uniform(0, 8) * rng.random(n)))
 
 
+def _some_zero(rng: Generator, n: int) -> Array:
+    weights = rng.uniform(0.5, 2.0, n) * (rng.random(n) < rng.uniform(0.1, 0.9))
+    weights[rng.integers(n)] = 1.0
+    return weights
+
+
 MASSES: dict[str, Callable[[Generator, int], Array | None]] = {
     "equal": lambda rng, n: None,
     "like 1 to 4": lambda rng, n: rng.uniform(0.5, 2.0, n),
     "unequal": _unequal,
+    "some zero": _some_zero,
 }
-_MASS_SHARES = (0.6, 0.1, 0.3)
+_MASS_SHARES = (0.6, 0.05, 0.3, 0.05)
 
 
 # ---- sites, relative to the domain: (n, 2) ----
