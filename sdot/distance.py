@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from sdot.frameworks import needs_derivative
 from sdot.plan import check_options, map_of, ordered_pair, solve_or_raise
 from sdot.results import result_format
 
+if TYPE_CHECKING:  # for the types of results
+    import jax
+    import numpy as np
+    import torch
+
+    from sdot.array_types import NumpyArray
+    from sdot.distributions.distribution import Distribution
+
 __all__ = ["distance"]
+
+
+@overload
+def distance(  # type: ignore[overload-overlap, unused-ignore]
+    f: Distribution[NumpyArray],
+    g: Distribution[NumpyArray],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+) -> np.floating[Any]: ...
+
+
+@overload
+def distance(  # type: ignore[overload-overlap, unused-ignore]
+    f: Distribution[NumpyArray | jax.Array],
+    g: Distribution[NumpyArray | jax.Array],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+) -> jax.Array: ...
+
+
+@overload
+def distance(  # type: ignore[overload-cannot-match, unused-ignore]
+    f: Distribution[NumpyArray | torch.Tensor],
+    g: Distribution[NumpyArray | torch.Tensor],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+) -> torch.Tensor: ...
+
+
+@overload
+def distance(
+    f: Any, g: Any, *, tol: float = ..., max_iterations: int = ..., warm_start: bool = ...
+) -> Any: ...
 
 
 def distance(

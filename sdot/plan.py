@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
+from sdot.array_types import Array_co, NumpyArray, Scalar_co
 from sdot.cached_property import cached_property
 from sdot.derivatives import Linearisation, hessian_operator
 from sdot.distributions.density import Density
@@ -27,6 +29,12 @@ from sdot.solver.newton import NewtonProgress
 from sdot.solver.solution import Solution, Status
 from sdot.solver.solve import Options, solve
 from sdot.validation import FloatArray, check_iterations, check_tolerance
+
+if TYPE_CHECKING:  # for the types of results
+    import jax
+    import torch
+
+    from sdot.distributions.distribution import Distribution
 
 __all__ = [
     "OtPlan",
@@ -50,7 +58,7 @@ _NOT_KEPT = (
 
 
 @dataclass(frozen=True, eq=False)
-class OtPlan(Record):
+class OtPlan(Record, Generic[Array_co, Scalar_co]):
     """The optimal transport plan between Diracs and a density.
 
     Results are arrays of the caller's framework, dtype and device. `distance`, `barycenters`,
@@ -117,11 +125,14 @@ class OtPlan(Record):
         return self._solution
 
     @cached_property
-    def distance(self) -> Any:
+    def distance(self) -> Scalar_co:
         """W2^2, the squared distance (the dual value): a scalar."""
-        if self._arrays is not None:
-            return self._arrays.distance
-        return self._format.convert(self._solved.value)
+        found: Scalar_co = (
+            self._format.convert(self._solved.value)
+            if self._arrays is None
+            else self._arrays.distance
+        )
+        return found
 
     @property
     def error_bound(self) -> float:
@@ -134,38 +145,47 @@ class OtPlan(Record):
         return self._solved.error_bound
 
     @cached_property
-    def barycenters(self) -> Any:
+    def barycenters(self) -> Array_co:
         """The centroid (n, 2) of the density over each cell; NaN where a cell has no mass.
 
         Coincident sites share a cell and its barycentre.
         """
-        if self._arrays is not None:
-            return self._arrays.barycenters
-        return self._format.convert(self._solved.barycenters)
+        found: Array_co = (
+            self._format.convert(self._solved.barycenters)
+            if self._arrays is None
+            else self._arrays.barycenters
+        )
+        return found
 
     @cached_property
-    def cell_masses(self) -> Any:
+    def cell_masses(self) -> Array_co:
         """The mass (n,) of the density in each cell, to ``status.mass_error`` that of its site.
 
         Coincident sites share a cell's mass in proportion to their own.
         """
-        if self._arrays is not None:
-            return self._arrays.cell_masses
-        return self._format.convert(self._solved.cell_masses)
+        found: Array_co = (
+            self._format.convert(self._solved.cell_masses)
+            if self._arrays is None
+            else self._arrays.cell_masses
+        )
+        return found
 
     @cached_property
-    def potentials(self) -> Any:
+    def potentials(self) -> Array_co:
         """The weights w (n,) of the power diagram: Kantorovich potentials on the sites.
 
         Their mass-weighted mean is zero. The potential on the density's side is
         ``phi(x) = min_i |x - y_i|**2 - w_i``.
         """
-        if self._arrays is not None:
-            return self._arrays.potentials
-        return self._format.convert(self._solved.potentials)
+        found: Array_co = (
+            self._format.convert(self._solved.potentials)
+            if self._arrays is None
+            else self._arrays.potentials
+        )
+        return found
 
     @property
-    def brenier_potential(self) -> Any:
+    def brenier_potential(self) -> Array_co:
         """The same as `potentials`."""
         return self.potentials
 
@@ -236,6 +256,58 @@ class OtPlan(Record):
             f"OtPlan({len(self._solution.positions)} sites, distance {self._solution.value:.6g}, "
             f"{self.status.message})"
         )
+
+
+@overload
+def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
+    f: Distribution[NumpyArray],
+    g: Distribution[NumpyArray],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan[npt.NDArray[np.floating[Any]], np.floating[Any]]: ...
+
+
+@overload
+def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
+    f: Distribution[NumpyArray | jax.Array],
+    g: Distribution[NumpyArray | jax.Array],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan[jax.Array, jax.Array]: ...
+
+
+@overload
+def optimal_transport_plan(  # type: ignore[overload-cannot-match, unused-ignore]
+    f: Distribution[NumpyArray | torch.Tensor],
+    g: Distribution[NumpyArray | torch.Tensor],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan[torch.Tensor, torch.Tensor]: ...
+
+
+@overload
+def optimal_transport_plan(
+    f: Any,
+    g: Any,
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan: ...
 
 
 def optimal_transport_plan(

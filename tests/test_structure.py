@@ -34,6 +34,7 @@ LAYERS = {
     "base": (
         "cached_property",
         "limits",
+        "array_types",
         "validation",
         "frameworks",
         "execution",

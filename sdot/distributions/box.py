@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sdot.array_types import NumpyArray
 from sdot.cached_property import cached_property
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellPotential, Density, Frame
@@ -17,7 +18,7 @@ from sdot.validation import FloatArray, box_corners, check_box, check_mass, free
 __all__ = ["Box"]
 
 
-class Box(Density):
+class Box(Density[NumpyArray]):
     """The uniform density on a box.
 
     Parameters

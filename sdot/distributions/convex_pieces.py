@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sdot.array_types import Array_co
 from sdot.cgal_wrap.pieces.piece_integrals import PiecesKernel
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
@@ -97,7 +98,7 @@ class Pieces(NamedTuple):
         )
 
 
-class PiecewiseAffineDensity(Density):
+class PiecewiseAffineDensity(Density[Array_co]):
     """What densities on convex pieces have in common."""
 
     @property

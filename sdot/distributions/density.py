@@ -9,10 +9,11 @@ from __future__ import annotations
 import numbers
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from sdot.array_types import Array_co
 from sdot.cached_property import cached_property
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density_derivatives import (
@@ -171,7 +172,10 @@ class DensityKernel(Protocol):
         """
 
 
-class Density(Distribution):
+Other = TypeVar("Other")
+
+
+class Density(Distribution[Array_co]):
     """A nonnegative density in the plane; immutable but for its memory of solutions.
 
     Densities can be added, and multiplied by positive numbers: see `SumOfDensities`.
@@ -180,13 +184,13 @@ class Density(Distribution):
     __array_ufunc__ = None  # NumPy's numbers leave products to __rmul__
     make_sum: ClassVar[Callable[[Sequence[tuple[Any, Density]]], SumOfDensities]]
 
-    def __add__(self, other: Any) -> SumOfDensities:
+    def __add__(self, other: Density[Other]) -> SumOfDensities[Array_co | Other]:
         """Return the sum with another density."""
         if not isinstance(other, Density):
             return NotImplemented
         return Density.make_sum([(1, self), (1, other)])
 
-    def __mul__(self, factor: Any) -> SumOfDensities:
+    def __mul__(self, factor: Any) -> SumOfDensities[Array_co]:
         """Return the density times a positive number."""
         return Density.make_sum([(factor, self)])
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import numbers
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self
 
 import numpy as np
 
+from sdot.array_types import Array_co
 from sdot.cached_property import cached_property
 from sdot.distributions.memory import Memory
 from sdot.frameworks import (
@@ -30,7 +31,7 @@ from sdot.validation import freeze, refuse_unreadable
 __all__ = ["Distribution", "array_or_none", "kept"]
 
 
-class Distribution:
+class Distribution(Generic[Array_co]):
     """Named parameters (arrays, None, or further distributions) and options (all the rest)."""
 
     kinds: ClassVar[list[type[Distribution]]] = []

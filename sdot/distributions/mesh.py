@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel, PiecewiseAffineDensity
@@ -27,7 +28,7 @@ IndexArray = npt.NDArray[np.int64]
 Per = Literal["triangle", "vertex", "corner"]
 
 
-class Mesh(PiecewiseAffineDensity):
+class Mesh(PiecewiseAffineDensity[Array_co]):
     """A density on triangles: one value for each, or linear between values at their corners.
 
     Parameters
@@ -77,6 +78,26 @@ class Mesh(PiecewiseAffineDensity):
     >>> print(f"{distance(SumOfDiracs([[1 / 3, 1 / 3]]), triangle):.6f}")
     0.111111
     """
+
+    @overload
+    def __init__(
+        self: Mesh[NumpyArray],
+        vertices: Any,
+        triangles: Any,
+        values: Lists,
+        mass: float | None = ...,
+        per: Per | None = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        vertices: Any,
+        triangles: Any,
+        values: Array_co | Lists,
+        mass: float | None = ...,
+        per: Per | None = ...,
+    ) -> None: ...
 
     def __init__(
         self,

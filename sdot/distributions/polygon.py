@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sdot.array_types import NumpyArray
 from sdot.cached_property import cached_property
 from sdot.cgal_wrap.triangulation.polygon_triangulation import meeting_sides, polygon_triangles
 from sdot.distributions.convex_pieces import Pieces, PiecewiseAffineDensity
@@ -16,7 +17,7 @@ from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 __all__ = ["Polygon", "check_simple_polygon", "is_convex"]
 
 
-class Polygon(PiecewiseAffineDensity):
+class Polygon(PiecewiseAffineDensity[NumpyArray]):
     """The uniform density on a simple polygon, convex or not.
 
     Parameters

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.density import (
@@ -46,7 +47,7 @@ from sdot.validation import FloatArray, box_corners, check_mass, freeze
 __all__ = ["PolynomialGrid"]
 
 
-class PolynomialGrid(Density):
+class PolynomialGrid(Density[Array_co]):
     """A density that is a polynomial on each pixel of a rectangular grid.
 
     Parameters
@@ -94,6 +95,24 @@ class PolynomialGrid(Density):
     array([1.5, 0. ])
     """
 
+    @overload
+    def __init__(
+        self: PolynomialGrid[NumpyArray],
+        values: Lists,
+        domain: Lists | None = ...,
+        knots: Any = ...,
+        mass: float | None = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        values: Array_co | Lists,
+        domain: Array_co | Lists | None = ...,
+        knots: Any = ...,
+        mass: float | None = ...,
+    ) -> None: ...
+
     def __init__(
         self,
         values: Any,
@@ -124,7 +143,7 @@ class PolynomialGrid(Density):
     @classmethod
     def from_image(
         cls, array: Any, invert: bool = False, domain: Any = None, mass: float | None = 1
-    ) -> PolynomialGrid:
+    ) -> PolynomialGrid[NumpyArray]:
         """Make a density from a picture, one pixel of density per pixel of the image.
 
         Parameters

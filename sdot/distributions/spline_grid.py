@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.density import CellPotential, Density, DensityKernel, Frame, SolvedCells
@@ -32,7 +33,7 @@ from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 __all__ = ["SplineGrid"]
 
 
-class SplineGrid(Density):
+class SplineGrid(Density[Array_co]):
     """A continuous or smooth density: the tensor-product spline through values on a grid.
 
     Parameters
@@ -93,6 +94,26 @@ class SplineGrid(Density):
     >>> SplineGrid([[9.0, 0.0, 0.0], [9.0, 0.0, 0.0], [9.0, 9.0, 9.0]])
     SplineGrid(3 x 3 nodes of continuity 1, slopes limited at 4, on [0, 1] x [0, 1], mass 1)
     """
+
+    @overload
+    def __init__(
+        self: SplineGrid[NumpyArray],
+        values: Lists,
+        continuity: int = ...,
+        domain: Lists | None = ...,
+        mass: float | None = ...,
+        negative: str = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        values: Array_co | Lists,
+        continuity: int = ...,
+        domain: Array_co | Lists | None = ...,
+        mass: float | None = ...,
+        negative: str = ...,
+    ) -> None: ...
 
     def __init__(
         self,

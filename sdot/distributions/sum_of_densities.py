@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sdot.array_types import Array_co
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.convex_hull import convex_hull
@@ -33,7 +34,7 @@ from sdot.validation import FloatArray, freeze
 __all__ = ["SumKernel", "SumOfDensities"]
 
 
-class SumOfDensities(Density):
+class SumOfDensities(Density[Array_co]):
     """``a * density + b * density + ...`` with positive numbers a, b.
 
     This is what arithmetic with densities returns. The parts may be of any kind and anywhere.
@@ -68,7 +69,9 @@ class SumOfDensities(Density):
     """
 
     def __init__(
-        self, densities: Sequence[Density], factors: Sequence[float] | None = None
+        self,
+        densities: Sequence[Density[Array_co]],
+        factors: Sequence[float] | None = None,
     ) -> None:
         densities = list(densities)
         if not densities:

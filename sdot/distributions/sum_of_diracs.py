@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
+from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.distributions.computed import computed
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import Distribution, kept
@@ -24,7 +25,7 @@ from sdot.validation import (
 __all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
 
 
-class SumOfDiracs(Distribution):
+class SumOfDiracs(Distribution[Array_co]):
     """Point masses ``sum_i m_i delta(y_i)`` in the plane.
 
     Parameters
@@ -54,6 +55,22 @@ class SumOfDiracs(Distribution):
         If shapes do not fit, an entry is NaN or infinite, a weight is negative, or all are zero. Of
         arrays that JAX is tracing only shapes and types can be checked.
     """
+
+    @overload
+    def __init__(
+        self: SumOfDiracs[NumpyArray],
+        positions: Lists,
+        weights: Lists | None = ...,
+        mass: float = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        positions: Array_co | Lists,
+        weights: Array_co | Lists | None = ...,
+        mass: float = ...,
+    ) -> None: ...
 
     def __init__(self, positions: Any, weights: Any = None, mass: float = 1) -> None:
         common_framework(positions, weights)
@@ -122,8 +139,21 @@ class SumOfDiracs(Distribution):
             )
 
 
-class SumOfWeightedDiracs(SumOfDiracs):
+class SumOfWeightedDiracs(SumOfDiracs[Array_co]):
     """`SumOfDiracs` with the weights spelt out: ``SumOfWeightedDiracs(positions, weights)``."""
+
+    @overload
+    def __init__(
+        self: SumOfWeightedDiracs[NumpyArray],
+        positions: Lists,
+        weights: Lists,
+        mass: float = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, positions: Array_co | Lists, weights: Array_co | Lists, mass: float = ...
+    ) -> None: ...
 
     def __init__(self, positions: Any, weights: Any, mass: float = 1) -> None:
         if weights is None:

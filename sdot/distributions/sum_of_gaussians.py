@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 from scipy.special import ndtri
 
+from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
@@ -38,7 +39,7 @@ _START_TAIL = 1e-8
 _ASYMMETRY = 1e-5
 
 
-class SumOfGaussians(Density):
+class SumOfGaussians(Density[Array_co]):
     """A mixture ``sum_c m_c N(mu_c, S_c)`` of Gaussian densities with any covariances.
 
     It fills the whole plane: cells are unbounded, and nothing is cut off.
@@ -89,6 +90,26 @@ class SumOfGaussians(Density):
     >>> print(f"{SumOfGaussians([[0.0, 0.0]], [1.0]).evaluate([0.0, 0.0]):.6f}")  # 1 / (2 pi)
     0.159155
     """
+
+    @overload
+    def __init__(
+        self: SumOfGaussians[NumpyArray],
+        means: Lists,
+        covs: Lists,
+        weights: Lists | None = ...,
+        mass: float = ...,
+        domain: Any = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        means: Array_co | Lists,
+        covs: Array_co | Lists,
+        weights: Array_co | Lists | None = ...,
+        mass: float = ...,
+        domain: Any = ...,
+    ) -> None: ...
 
     def __init__(
         self, means: Any, covs: Any, weights: Any = None, mass: float = 1, domain: Any = None
