@@ -217,6 +217,8 @@ def test_missing_parts_are_refused() -> None:
     plan = optimal_transport_plan(SumOfDiracs(SITES), Box())
     for record in (plan, plan._solution, plan._solution.diagram, PowerDiagram(SITES)):
         for name in record.__getstate__():
+            if hasattr(type(record), name):  # it has a default
+                continue
             state = record.__getstate__()
             del state[name]
             with pytest.raises(ValueError, match="parts"):
