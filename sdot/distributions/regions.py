@@ -17,7 +17,7 @@ import numpy as np
 
 from sdot.validation import FloatArray
 
-__all__ = ["Segments", "cancelled", "clipped", "contains", "overlay", "rings_of", "segments_of"]
+__all__ = ["Segments", "cancelled", "clipped", "overlay", "rings_of", "segments_of"]
 
 Point = tuple[Fraction, Fraction]
 Segments = FloatArray  # (s, 2, 2): starts and ends
@@ -83,12 +83,6 @@ def clipped(polygon: FloatArray, segments: Segments, near: Segments) -> list[Flo
             winding = _windings(*piece, segments)[0]
             parts += [piece if winding > 0 else piece[::-1]] * abs(winding)
     return rings_of(parts)
-
-
-def contains(segments: Segments, point: FloatArray) -> bool:
-    """Tell whether a region contains a point that is not on its border."""
-    x, y = _exact(point)
-    return _windings((x, y - 1), (x, y + 1), segments)[1] > 0
 
 
 def rings_of(parts: Iterable[_Part]) -> list[FloatArray]:
