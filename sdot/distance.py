@@ -101,8 +101,8 @@ def distance(
     derivatives, and second ones in a grid's domain, raise an error. Outside of ``jit`` what fails
     raises an error too; in a compiled function, and in elements of a batch, it is NaN, and the
     first time there is a warning. Diracs and densities are JAX pytrees: they can be arguments of
-    jitted functions, and ``jax.grad(distance)(f, g)`` is a container like f. The gradient is that of
-    the value returned,
+    jitted functions, and ``jax.grad(distance)(f, g)`` is a container like f. The gradient is that
+    of the value returned,
 
         d W2^2 / d y_i = 2 m_i (y_i - b_i),
 

@@ -6,6 +6,7 @@ are equal if they are of equal content, so that what a framework compiles for on
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
@@ -90,11 +91,16 @@ class SolutionMap:
         self._diracs = _without(diracs, self._moving_diracs)
         self._density = _without(density, self._moving_density)
         self._solved: SolvedProblems[_Solved] = SolvedProblems()
+        self._failures = itertools.count()
 
     @property
     def arguments(self) -> int:
         """The number of arrays that move."""
         return len(self._moving)
+
+    def is_first_failure(self) -> bool:
+        """Tell, whoever asks after a failure, whether nobody has asked before."""
+        return next(self._failures) == 0
 
     def sites(self, shapes: Sequence[tuple[int, ...]]) -> int:
         """Return the number of sites for arrays of these shapes."""

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
-from threading import Lock
-from weakref import WeakSet
+
+from sdot.solution_map import SolutionMap
 
 __all__ = ["report_failure"]
 
 _logger = logging.getLogger("sdot")
-_warned: WeakSet[object] = WeakSet()
-_lock = Lock()
 
 
-def report_failure(source: object, failure: Exception) -> None:
+def report_failure(source: SolutionMap, failure: Exception) -> None:
     """Log a failure, and warn of the first one of its source, which anyone sees."""
     _logger.error("NaN returned from a traced function: %s", failure)
-    with _lock:
-        is_first = source not in _warned
-        _warned.add(source)
-    if is_first:
+    if source.is_first_failure():
         _warn(
             f"sdot: the result of a compiled function is NaN, because: {failure}. Errors cannot be "
             "raised there: call it outside of jax.jit to get one, with the plan. Further failures "
