@@ -33,12 +33,12 @@ def cells_in_region(
     rings, owners = [], []
     filled = np.flatnonzero(np.diff(offsets))
     inside = dict(zip(filled.tolist(), _are_inside(points, offsets, filled, segments), strict=True))
-    for cell in inside:
+    for cell, is_inside in inside.items():
         polygon = points[offsets[cell] : offsets[cell + 1]]
         if cell in near:
             found = clipped(polygon, segments, segments[near[cell]])
         else:
-            found = [polygon] if inside[cell] else []
+            found = [polygon] if is_inside else []
         rings += found
         owners += [cell] * len(found)
     sizes = [len(ring) for ring in rings]
