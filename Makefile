@@ -21,7 +21,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint pytest examples bench wheel soak mutants docs clean
+.PHONY: demo test lint pytest examples bench wheel soak mutants sanitize docs clean
 
 demo: $(VENV)/installed
 	@for name in $(EXAMPLES); do \
@@ -66,6 +66,24 @@ soak: $(VENV)/installed
 mutants: $(VENV)/installed
 	@$(PIP) install 'cosmic-ray>=8.4,<9'
 	$(PYTHON) tests/mutants.py
+
+# The compiled code under AddressSanitizer, UndefinedBehaviorSanitizer and libstdc++'s assertions, in
+# a build of its own, and the pool of threads under ThreadSanitizer.
+SANITIZED := build/sanitized
+sanitize: $(VENV)/installed
+	@mkdir -p $(SANITIZED)
+	$(CXX) -std=c++17 -O1 -g -fsanitize=thread -pthread -Icgal_wrap \
+	    tests/cgal_wrap/thread_pool_hammer.cpp -o $(SANITIZED)/hammer
+	$(SANITIZED)/hammer
+	@$(PIP) install --upgrade --no-deps --target $(SANITIZED)/packages . \
+	    -Csetup-args=-Dbuildtype=debugoptimized -Csetup-args=-Db_ndebug=true \
+	    -Csetup-args=-Db_sanitize=address,undefined -Csetup-args=-Db_lundef=false \
+	    -Csetup-args=-Dcpp_args=-D_GLIBCXX_ASSERTIONS
+	PYTHONPATH=$(CURDIR)/$(SANITIZED)/packages \
+	    LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    $(VENV)/bin/pytest --deselect tests/cgal_wrap/test_thread_pool.py \
+	    tests/cgal_wrap tests/solver tests/property
 
 # The gallery shows the examples' pictures; those that are there are not made again.
 docs: $(VENV)/installed $(EXAMPLES:%=pictures/%.png)

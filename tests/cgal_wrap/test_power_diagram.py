@@ -273,7 +273,7 @@ def test_of_coincident_sites_the_heavier_by_less_than_an_ulp_has_the_cell() -> N
         assert builder.build(np.full(4, 1.0), low_weights).hidden_sites.tolist() == hidden
 
 
-@pytest.mark.parametrize("exponent", [-300, -140, 140, 250])
+@pytest.mark.parametrize("exponent", [-240, -140, 140, 240])
 def test_the_scale_of_the_coordinates_does_not_change_the_combinatorics(exponent: int) -> None:
     # Far out the bounds on rounding under- or overflow.
     rng = np.random.default_rng(3)
