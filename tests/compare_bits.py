@@ -131,6 +131,8 @@ def compare(before: dict[str, Any], now: dict[str, Any]) -> int:
         for name in {**old, **new}:
             if name in old and name in new:
                 found = difference(old[name], new[name])
+                if found and name.startswith("steps"):
+                    found = f"{_decoded(old[name])} and now {_decoded(new[name])} steps, diagrams"
             else:
                 found = f"only {'before' if name in old else 'now'}"
             if found:
