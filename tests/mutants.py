@@ -80,15 +80,16 @@ class Mutant:
 def main() -> int:
     """Parse the command line, run, and print the score."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--files", nargs="+", help="only files whose path ends like this")
+    parser.add_argument("--files", nargs="+", help="only files with this in their path")
     parser.add_argument("--per-file", type=int, default=4, help="mutants of each file (4)")
     parser.add_argument("--minutes", type=float, default=25.0, help="no new one after that (25)")
     parser.add_argument("--limit", type=float, help="seconds for the tests of one mutant")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     copy_package()
-    limits = {folder: options.limit or _time_limit(folder) for folder in FOLDERS}
     chosen = [path for path in _files() if _is_wanted(path, options.files)]
+    folders = sorted({_folder(path) for path in chosen})
+    limits = {folder: _time_limit(folder, options.limit) for folder in folders}
     mutants = [m for path in chosen for m in draw(path, options.per_file, options.seed)]
     random.Random(options.seed).shuffle(mutants)  # so that any beginning is a fair sample
     deadline = time.monotonic() + 60 * options.minutes
@@ -97,7 +98,7 @@ def main() -> int:
         if time.monotonic() > deadline:
             print(f"time is up: {len(mutants)} mutants drawn")
             break
-        folder = mutant.path.relative_to(SITE / "sdot").parts[0].removesuffix(".py")
+        folder = _folder(mutant.path)
         outcome = _outcome(mutant, limits[folder])
         if outcome == "survived" and mutant.is_of_a_tuned_number:
             outcome = "tuned"
@@ -108,7 +109,11 @@ def main() -> int:
 
 
 def _is_wanted(path: Path, names: list[str] | None) -> bool:
-    return names is None or any(path.as_posix().endswith(name) for name in names)
+    return names is None or any(name in path.as_posix() for name in names)
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(SITE / "sdot").parts[0].removesuffix(".py")
 
 
 def copy_package() -> None:
@@ -119,14 +124,10 @@ def copy_package() -> None:
     shutil.copytree(Path(sdot.__file__).parent, SITE / "sdot")
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name.startswith("sdot.") and file and not file.endswith(".py"):
-            place = SITE.joinpath(*name.split(".")[:-1])
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, place)
-        elif name.startswith("sdot.cgal_wrap") and file:
-            place = SITE.joinpath(*name.split("."))
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, place)
+        if name.startswith("sdot.cgal_wrap") and file:
+            package = name.split(".") if file.endswith("__init__.py") else name.split(".")[:-1]
+            SITE.joinpath(*package).mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, SITE.joinpath(*package))
 
 
 def _files() -> list[Path]:
@@ -236,18 +237,19 @@ def _run_tests(tests: list[str], limit: float | None) -> str:
     return "survived" if result.returncode == 0 else "killed"
 
 
-def _time_limit(folder: str) -> float:
+def _time_limit(folder: str, given: float | None) -> float:
+    """Without a mutant all tests must pass, or each one would seem to be noticed."""
     begin = time.monotonic()
     outcome = _run_tests(_tests(folder, ""), None)
     seconds = time.monotonic() - begin
     if outcome != "survived":
         raise SystemExit(f"without a mutant the tests of {folder} already fail")
-    print(f"{folder}: {seconds:.0f} s without a mutant")
-    return _SLOWEST * seconds
+    print(f"{folder}: {seconds:.0f} s without a mutant", flush=True)
+    return given or _SLOWEST * seconds
 
 
 def _outcome(mutant: Mutant, limit: float) -> str:
-    folder = mutant.path.relative_to(SITE / "sdot").parts[0].removesuffix(".py")
+    folder = _folder(mutant.path)
     if mutant.change() in _equivalent(mutant.path):
         return "equivalent"
     original = mutant.path.read_text()
