@@ -216,3 +216,13 @@ def test_holds_for_small_gaps_between_large_coordinates(seed: int) -> None:
     exact = exact_cost(sites, np.ones(2), density, start, 1e-3 * plan.error_bound)
     value = Fraction(float(plan.distance))
     assert max(exact.lower - value, value - exact.upper) <= Fraction(plan.error_bound)
+
+
+def test_is_in_the_unit_of_the_cost() -> None:
+    # Powers of two change no digit, so that a bound that mixes units would show.
+    bounds = []
+    for size in (1.0, 2.0**20, 2.0**-20):
+        density = PolynomialGrid(random_image(), domain=((0.0, 0.0), (size, size)))
+        plan = optimal_transport_plan(SumOfDiracs(size * random_sites(30)), density, tol=1e-12)
+        bounds.append(plan.error_bound / size**2)
+    np.testing.assert_allclose(bounds, bounds[0], rtol=1e-12)
