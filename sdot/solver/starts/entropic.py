@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.entropic.entropic_transport import log_sum, sinkhorn, soft_c_transform
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
@@ -47,10 +48,16 @@ class EntropicTransport:
         self._problem = problem
         self._sweeps = next(sweeps for least, sweeps in _SWEEPS if usual_bins >= least)
         self._box = problem.kernel.box
-        self._site_box = np.array([problem.sites.min(axis=0), problem.sites.max(axis=0)])
-        sides = np.concatenate([np.diff(self._box, axis=0), np.diff(self._site_box, axis=0)])
-        self._width = float(sides.max())
         self._solved: dict[int, _OnGrid] = {}
+
+    @cached_property
+    def _site_box(self) -> FloatArray:
+        return np.array([self._problem.sites.min(axis=0), self._problem.sites.max(axis=0)])
+
+    @cached_property
+    def _width(self) -> float:
+        sides = np.concatenate([np.diff(self._box, axis=0), np.diff(self._site_box, axis=0)])
+        return float(sides.max())
 
     def weights(self, bins: int) -> FloatArray:
         """Return weights (n,) from grids of ``bins`` x ``bins``, a power of two.
