@@ -23,7 +23,7 @@ class RungError(Exception):
 
 @pytest.fixture
 def bell() -> Iterator[None]:
-    """A signal after 0.15 s whose handler raises."""
+    """A signal whose handler raises."""
 
     def ring(*_: object) -> None:
         raise RungError
@@ -53,12 +53,12 @@ def moments_of_one_cell() -> Call:
 
 
 def moments_of_many_cells() -> Call:
-    kernel, cells = grid_kernel(4, 2), tall_cells(400_000)
+    kernel, cells = grid_kernel(4, 2), tall_cells(1_200_000)
     return lambda: kernel.cell_moments(*cells, 2)
 
 
 def masses_along_many_edges() -> Call:
-    sites = np.random.default_rng(0).random((100_000, 2))
+    sites = np.random.default_rng(0).random((300_000, 2))
     zeros = np.zeros(len(sites))
     order = hilbert_order(sites)
     vertices, edge_sites, edge_vertices, _ = Triangulator(sites, order).power_diagram(
@@ -66,26 +66,26 @@ def masses_along_many_edges() -> Call:
     )
     edges = (sites, zeros, zeros, vertices, edge_sites, edge_vertices)
     kernel = grid_kernel(600, 5)
-    return lambda: kernel.masses_and_edge_weights(edges, zeros.astype(np.uint8), 2)
+    return lambda: kernel.masses_and_edge_weights(edges, zeros.astype(np.uint8), 1)
 
 
 def pull_back_to_many_pixels() -> Call:
-    lines = np.linspace(0, 1, 1501)
+    lines = np.linspace(0, 1, 2501)
     rest = (np.ones(2), np.full((1, 2), 0.5), np.zeros(1), 2)
     return lambda: pull_back(lines, lines, True, 3, UNIT, np.array([0, 4]), *rest)
 
 
 def repair_by_many_flips() -> Call:
     rng = np.random.default_rng(0)
-    sites = rng.random((300_000, 2))
-    zeros, moved = np.zeros(len(sites)), 6e-7 * rng.random(len(sites))
+    sites = rng.random((1_000_000, 2))
+    zeros, moved = np.zeros(len(sites)), 3e-7 * rng.random(len(sites))
     triangulator = Triangulator(sites, hilbert_order(sites))
     triangulator.power_diagram(zeros, zeros, 2)
     return lambda: triangulator.repaired_power_diagram(moved, zeros, 2)
 
 
 def multigrid_of_many_nodes() -> Call:
-    nodes = np.arange(900 * 900, dtype=np.int32).reshape(900, 900)
+    nodes = np.arange(1600 * 1600, dtype=np.int32).reshape(1600, 1600)
     along, across = (nodes[:, :-1], nodes[:, 1:]), (nodes[:-1], nodes[1:])
     edges = np.concatenate([np.stack([a.ravel(), b.ravel()], axis=1) for a, b in (along, across)])
     return lambda: GraphLaplacian(nodes.size, edges, np.ones(len(edges)), 2)
@@ -98,7 +98,7 @@ def sums_of_many_exponentials() -> Call:
 
 
 def transforms_at_many_sites() -> Call:
-    sites, values = np.random.default_rng(0).random((20_000, 2)), np.zeros((64, 64))
+    sites, values = np.random.default_rng(0).random((60_000, 2)), np.zeros((64, 64))
     return lambda: soft_c_transform(sites, values, ((0.0, 0.0), (1.0, 1.0)), 1.0, 0.3, 2)
 
 
@@ -118,9 +118,17 @@ def transforms_at_many_sites() -> Call:
 @pytest.mark.usefixtures("bell")
 def test_a_signal_ends_it(kernel: Callable[[], Call]) -> None:
     call = kernel()
-    signal.setitimer(signal.ITIMER_REAL, 0.15)
     begin = time.process_time()  # of processors, which other processes may be using too
-    with pytest.raises(RungError):
-        call()
-        pytest.fail("it ended before the signal")
+    assert is_interrupted(call), "it ended before its first look for a signal"
     assert time.process_time() - begin < 1.15
+
+
+def is_interrupted(call: Call) -> bool:
+    """Run a kernel with a signal under way; it first looks for one after a tenth of a second."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        call()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except RungError:
+        return True
+    return False
