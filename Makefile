@@ -55,7 +55,7 @@ wheel: $(VENV)/installed
 	@$(PIP) install '.[package]'
 	rm -rf build/wheel dist
 	$(PIP) wheel --no-deps --wheel-dir build/wheel .
-	PATH="$(VENV)/bin:$$PATH" $(VENV)/bin/auditwheel repair --wheel-dir dist build/wheel/*.whl
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/auditwheel repair --wheel-dir dist build/wheel/*.whl
 	@size=$$(stat -c %s dist/*.whl); echo "== $$(ls dist/*.whl): $$size bytes"; test $$size -lt 5000000
 	packaging/test_wheel.sh dist/*.whl $(PYTHON3)
 
