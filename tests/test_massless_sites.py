@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 import pytest
-import torch
 from support.faces import Face
 from support.problems import random_image, random_sites
 
@@ -18,6 +16,9 @@ from sdot import (
     optimal_transport_plan,
 )
 from sdot.errors import NotDifferentiableError
+
+jax = pytest.importorskip("jax")
+torch = pytest.importorskip("torch")
 
 SITES = random_sites(12)
 WEIGHTS = np.array([1.0, 2, 0, 1, 3, 0, 1, 1, 2, 0, 1, 1])

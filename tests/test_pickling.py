@@ -10,11 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from support.problems import random_sites
 
 from sdot import (
@@ -32,6 +29,10 @@ from sdot import (
     driver,
     optimal_transport_plan,
 )
+
+jax = pytest.importorskip("jax")
+jnp = pytest.importorskip("jax.numpy")
+torch = pytest.importorskip("torch")
 
 SITES = random_sites(30)
 WEIGHTS = np.linspace(1.0, 2.0, 30)

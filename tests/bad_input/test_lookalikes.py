@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from support.problems import random_sites
 
 from sdot import (
@@ -24,6 +23,8 @@ from sdot import (
     driver,
     optimal_transport_plan,
 )
+
+torch = pytest.importorskip("torch")
 
 PICTURE = np.random.default_rng(0).uniform(size=(20, 30, 4))
 PICTURE[..., 3] = 1.0

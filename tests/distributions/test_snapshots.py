@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from support.problems import random_sites
 
 from sdot import (
@@ -20,6 +17,10 @@ from sdot import (
     distance,
     optimal_transport_plan,
 )
+
+jax = pytest.importorskip("jax")
+jnp = pytest.importorskip("jax.numpy")
+torch = pytest.importorskip("torch")
 
 SITES = random_sites(8)
 VALUES = 1.0 + np.arange(9.0).reshape(3, 3)
