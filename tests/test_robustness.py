@@ -146,9 +146,10 @@ RESCUED = {
 def test_what_did_not_converge_once_does_now(seed: int) -> None:
     diracs, density = hard_problem(seed)
     # The lightest site of 101680 has 1e-8 of the mass, which rounding changes by 1e-8.
-    plan = optimal_transport_plan(diracs, density, tol=1e-7)
+    tol = 1e-7 if seed == 101680 else 1e-8
+    plan = optimal_transport_plan(diracs, density, tol=tol)
     weights = np.ones(len(diracs)) if diracs.weights is None else np.asarray(diracs.weights)
-    np.testing.assert_allclose(plan.cell_masses, weights / weights.sum(), rtol=1e-6)
+    np.testing.assert_allclose(plan.cell_masses, weights / weights.sum(), rtol=1.01 * tol)
 
 
 @pytest.mark.parametrize("first", range(0, 120, 20))
