@@ -17,7 +17,8 @@ from sdot.distributions.sum_of_gaussians import SumOfGaussians
 from sdot.driver import driver
 from sdot.errors import ConvergenceError, NotDifferentiableError
 from sdot.hessian import hessian_product
-from sdot.plan import OtPlan, optimal_transport_plan
+from sdot.optimal_transport_plan import optimal_transport_plan
+from sdot.plan import OtPlan
 from sdot.power_diagram import PowerDiagram
 
 if TYPE_CHECKING:

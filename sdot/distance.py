@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from sdot.frameworks import needs_derivative
-from sdot.plan import check_options, map_of, ordered_pair, solve_or_raise
 from sdot.results import result_format
+from sdot.solving import check_options, map_of, ordered_pair, solve_or_raise
 
 if TYPE_CHECKING:  # for the types of results
     import jax

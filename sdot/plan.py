@@ -1,55 +1,26 @@
-"""Optimal transport plans between Diracs and a density."""
+"""The optimal transport plan between Diracs and a density."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, overload
+from dataclasses import dataclass
+from typing import Any, Generic
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
-from sdot.array_types import Array_co, NumpyArray, Scalar_co
+from sdot.array_types import Array_co, Scalar_co
 from sdot.cached_property import cached_property
 from sdot.derivatives import Linearisation, hessian_operator
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
-from sdot.driver import driver
-from sdot.errors import ConvergenceError
-from sdot.execution import SERIAL
-from sdot.frameworks import needs_derivative, refuse_recording, to_numpy
 from sdot.placed_diagram import PlacedDiagram
 from sdot.power_diagram import PowerDiagram, non_convex
-from sdot.progress import reporting
 from sdot.records import Record
-from sdot.results import PlanArrays, ResultFormat, result_format
-from sdot.solution_map import SolutionMap
-from sdot.solver.newton import NewtonProgress
+from sdot.results import PlanArrays, ResultFormat
 from sdot.solver.solution import Solution, Status
-from sdot.solver.solve import Options, solve
-from sdot.validation import FloatArray, check_iterations, check_tolerance
+from sdot.validation import FloatArray
 
-if TYPE_CHECKING:  # for the types of results
-    import jax
-    import torch
-
-    from sdot.distributions.distribution import Distribution
-
-__all__ = [
-    "OtPlan",
-    "check_converged",
-    "check_masses",
-    "check_options",
-    "map_of",
-    "optimal_transport_plan",
-    "ordered_pair",
-    "solve_numpy",
-    "solve_or_raise",
-]
-
-_SAME_MASS = 1e-6  # relative; below it the Diracs are scaled to the density's mass
-
+__all__ = ["OtPlan"]
 
 _NOT_KEPT = (
     "OtPlan: expected a plan that was made outside of functions that JAX or torch.func transforms, "
@@ -256,218 +227,3 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
             f"OtPlan({len(self._solution.positions)} sites, distance {self._solution.value:.6g}, "
             f"{self.status.message})"
         )
-
-
-@overload
-def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
-    f: Distribution[NumpyArray],
-    g: Distribution[NumpyArray],
-    *,
-    tol: float = ...,
-    max_iterations: int = ...,
-    warm_start: bool = ...,
-    callback: Callable[[NewtonProgress], None] | None = ...,
-    progress: bool = ...,
-) -> OtPlan[npt.NDArray[np.floating[Any]], np.floating[Any]]: ...
-
-
-@overload
-def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
-    f: Distribution[NumpyArray | jax.Array],
-    g: Distribution[NumpyArray | jax.Array],
-    *,
-    tol: float = ...,
-    max_iterations: int = ...,
-    warm_start: bool = ...,
-    callback: Callable[[NewtonProgress], None] | None = ...,
-    progress: bool = ...,
-) -> OtPlan[jax.Array, jax.Array]: ...
-
-
-@overload
-def optimal_transport_plan(  # type: ignore[overload-cannot-match, unused-ignore]
-    f: Distribution[NumpyArray | torch.Tensor],
-    g: Distribution[NumpyArray | torch.Tensor],
-    *,
-    tol: float = ...,
-    max_iterations: int = ...,
-    warm_start: bool = ...,
-    callback: Callable[[NewtonProgress], None] | None = ...,
-    progress: bool = ...,
-) -> OtPlan[torch.Tensor, torch.Tensor]: ...
-
-
-@overload
-def optimal_transport_plan(
-    f: Any,
-    g: Any,
-    *,
-    tol: float = ...,
-    max_iterations: int = ...,
-    warm_start: bool = ...,
-    callback: Callable[[NewtonProgress], None] | None = ...,
-    progress: bool = ...,
-) -> OtPlan: ...
-
-
-def optimal_transport_plan(
-    f: Any,
-    g: Any,
-    *,
-    tol: float = 1e-8,
-    max_iterations: int = 2000,
-    warm_start: bool = False,
-    callback: Callable[[NewtonProgress], None] | None = None,
-    progress: bool = False,
-) -> OtPlan:
-    """Return the optimal transport plan between Diracs and a density.
-
-    Parameters
-    ----------
-    f, g : SumOfDiracs and a density
-        In either order, of the same total mass.
-    tol : float, optional
-        Greatest relative error of a cell mass at the solution, measured on the returned plan.
-    max_iterations : int, optional
-        Newton steps before giving up.
-    warm_start : bool, optional
-        Start from the last solution with the same density or Diracs; see `sdot.distance`.
-    callback : callable, optional
-        Called after every Newton step with an object that has ``iteration``, ``mass_error``,
-        ``smallest_mass`` (least cell mass relative to its target) and ``step_length``. What it
-        raises ends the solve.
-    progress : bool, optional
-        Keep a line on standard error up to date, once the solve has taken two seconds.
-
-    Returns
-    -------
-    OtPlan
-
-    Raises
-    ------
-    TypeError
-        If the arguments are not Diracs and a density.
-    ValueError
-        If the total masses differ.
-    ConvergenceError
-        If the tolerance was not reached; its ``plan`` is the best one found. Inside a compiled
-        function, where nothing can be raised, every output is NaN.
-
-    Notes
-    -----
-    In functions that JAX or `torch.func` transforms, and of tensors that require grad, the outputs
-    carry derivatives. One with respect to barycenters, cell masses or potentials, forward or
-    reverse, costs one linear solve with the Newton matrix; `distance` needs none. What is not used
-    is not computed, but outside of `jax.jit` in forward mode.
-    """
-    diracs, density = ordered_pair(f, g)
-    options = check_options(tol, max_iterations, warm_start, callback)
-    with reporting(callback, progress) as report:
-        return _plan(diracs, density, replace(options, callback=report))
-
-
-def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
-    leaves = (*diracs.arrays, *density.arrays)
-    result = result_format(*leaves)
-    moving = [k for k, leaf in enumerate(leaves) if needs_derivative(leaf)]
-    if not moving:
-        diracs, density = diracs.snapshot, density.snapshot
-        solution = solve_or_raise(diracs, density, options, result)
-        return OtPlan(solution.status, solution, density, result)
-    solution_map = map_of(diracs, density, options, result, moving)
-    arguments = [leaves[k] for k in moving]
-    arrays = result.adapter.differentiable_plan(solution_map, arguments, result)
-    if not (diracs.has_values and density.has_values):
-        return OtPlan(arrays.status, None, density, result, arrays)
-    solution = solution_map.solution([to_numpy(array).astype(float) for array in arguments])
-    return OtPlan(solution.status, solution, density.snapshot, result, arrays)
-
-
-def map_of(
-    diracs: SumOfDiracs,
-    density: Density,
-    options: Options,
-    result: ResultFormat,
-    moving: Sequence[int],
-) -> SolutionMap:
-    """Return the transport as a function of those of the arrays that move."""
-    if density.has_values and not diracs.has_values:  # later nothing can be raised
-        check_masses(diracs, density.snapshot)
-    return SolutionMap(diracs, density, options, result, moving=moving, solve=solve_or_raise)
-
-
-def check_options(
-    tol: Any,
-    max_iterations: Any,
-    warm_start: Any,
-    callback: Callable[[NewtonProgress], None] | None = None,
-) -> Options:
-    """Return the options of a solve, checked."""
-    if not isinstance(warm_start, bool):
-        raise TypeError(f"warm_start: expected True or False, not {warm_start!r}")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback: expected a function of one argument, not {callback!r}")
-    return Options(check_tolerance(tol), check_iterations(max_iterations), callback, warm_start)
-
-
-def ordered_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
-    """Return the Diracs and the density of a pair in either order."""
-    if isinstance(g, SumOfDiracs):
-        f, g = g, f
-    if not isinstance(f, SumOfDiracs) or not isinstance(g, Density):
-        raise TypeError(
-            "expected a SumOfDiracs and a density such as PolynomialGrid, "
-            f"not {type(f).__name__} and {type(g).__name__}"
-        )
-    refuse_recording(*f.arrays, *g.arrays)
-    return f, g
-
-
-def check_masses(diracs: SumOfDiracs, density: Density) -> None:
-    """Refuse Diracs and a density of unlike total mass."""
-    total = density.total_mass
-    if abs(diracs.mass - total) > _SAME_MASS * total:
-        raise ValueError(
-            "expected Diracs and a density of the same total mass, not "
-            f"{diracs.mass:g} and {total:g}; give both the same mass="
-        )
-
-
-def solve_numpy(
-    diracs: SumOfDiracs,
-    density: Density,
-    options: Options,
-    place: tuple[int, ...] | None = None,
-) -> Solution:
-    """Solve for Diracs and a density whose arrays have values, and are snapshots.
-
-    ``place``: in a batch, of which others are solved meanwhile. It has memories of its own there.
-    """
-    check_masses(diracs, density)
-    positions = diracs.numpy_positions
-    weights = diracs.numpy_weights
-    masses: FloatArray = np.ones(len(positions)) if weights is None else weights
-    masses = masses * (density.total_mass / masses.sum())
-    memories, execution = [density.memory, diracs.memory], driver.execution
-    if place is not None:
-        memories, execution = [memory.of_element(place) for memory in memories], SERIAL
-    return solve(positions, masses, density, options, memories, execution=execution)
-
-
-def solve_or_raise(
-    diracs: SumOfDiracs,
-    density: Density,
-    options: Options,
-    result: ResultFormat,
-    place: tuple[int, ...] | None = None,
-) -> Solution:
-    """Solve, and raise `ConvergenceError` with the plan attached unless it converged."""
-    return check_converged(solve_numpy(diracs, density, options, place), density, result)
-
-
-def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:
-    """Raise `ConvergenceError`, with the plan attached, unless the solver converged."""
-    if not solution.status.converged:
-        plan = OtPlan(solution.status, solution, density, result)
-        raise ConvergenceError(f"optimal transport {solution.status.message}", plan)
-    return solution

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from support.problems import random_image, random_sites
 
-from sdot import PolynomialGrid, SplineGrid, SumOfDiracs, distance, plan
-from sdot.plan import check_options, solve_or_raise
+from sdot import PolynomialGrid, SplineGrid, SumOfDiracs, distance, solving
 from sdot.results import result_format
 from sdot.solution_map import SolutionMap
 from sdot.solved_problems import SolvedProblems
+from sdot.solving import check_options, solve_or_raise
 
 SITES, IMAGE = random_sites(9), random_image()
 
@@ -55,8 +55,8 @@ def test_a_problem_is_solved_once_for_all_that_is_asked(monkeypatch: pytest.Monk
         for y, v in problems
     ]
     solves = []
-    solve = plan.solve_numpy
-    monkeypatch.setattr(plan, "solve_numpy", lambda *a: solves.append(1) or solve(*a))
+    solve = solving.solve_numpy
+    monkeypatch.setattr(solving, "solve_numpy", lambda *a: solves.append(1) or solve(*a))
     solution_map = _map(moving=(0, 1))
     for arrays, value in zip(problems, expected, strict=True):
         assert solution_map.value(arrays) == value

@@ -9,7 +9,8 @@ from typing import Any
 from sdot.distance import distance
 from sdot.distributions.distribution import Distribution
 from sdot.frameworks import Framework, attend_imports, when_imported
-from sdot.plan import OtPlan, optimal_transport_plan
+from sdot.optimal_transport_plan import optimal_transport_plan
+from sdot.plan import OtPlan
 from sdot.results import provide_adapter
 
 __all__ = ["provide_adapters"]

@@ -11,7 +11,7 @@ from support.problems import random_image, random_sites
 
 from sdot import Mesh, PolynomialGrid, SplineGrid, SumOfDiracs, SumOfGaussians, distance
 from sdot.derivatives import Linearisation, gradients, hessian_product
-from sdot.plan import check_options, solve_numpy
+from sdot.solving import check_options, solve_numpy
 
 RNG = np.random.default_rng(0)
 SITES = random_sites(7)

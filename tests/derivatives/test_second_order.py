@@ -18,8 +18,8 @@ from sdot.derivatives import (
     push_forward,
 )
 from sdot.distributions.density import Density
-from sdot.plan import check_options, solve_numpy
 from sdot.solver.solution import Solution
+from sdot.solving import check_options, solve_numpy
 
 Arrays = list[np.ndarray]
 

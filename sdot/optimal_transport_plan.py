@@ -1,0 +1,154 @@
+"""The public function that returns a whole plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot.distributions.density import Density
+from sdot.distributions.sum_of_diracs import SumOfDiracs
+from sdot.frameworks import needs_derivative, to_numpy
+from sdot.plan import OtPlan
+from sdot.progress import reporting
+from sdot.results import result_format
+from sdot.solver.newton import NewtonProgress
+from sdot.solver.solve import Options
+from sdot.solving import check_options, map_of, ordered_pair, solve_or_raise
+
+if TYPE_CHECKING:  # for the types of results
+    import jax
+    import torch
+
+    from sdot.array_types import NumpyArray
+    from sdot.distributions.distribution import Distribution
+
+__all__ = ["optimal_transport_plan"]
+
+
+@overload
+def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
+    f: Distribution[NumpyArray],
+    g: Distribution[NumpyArray],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan[npt.NDArray[np.floating[Any]], np.floating[Any]]: ...
+
+
+@overload
+def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
+    f: Distribution[NumpyArray | jax.Array],
+    g: Distribution[NumpyArray | jax.Array],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan[jax.Array, jax.Array]: ...
+
+
+@overload
+def optimal_transport_plan(  # type: ignore[overload-cannot-match, unused-ignore]
+    f: Distribution[NumpyArray | torch.Tensor],
+    g: Distribution[NumpyArray | torch.Tensor],
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan[torch.Tensor, torch.Tensor]: ...
+
+
+@overload
+def optimal_transport_plan(
+    f: Any,
+    g: Any,
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    callback: Callable[[NewtonProgress], None] | None = ...,
+    progress: bool = ...,
+) -> OtPlan: ...
+
+
+def optimal_transport_plan(
+    f: Any,
+    g: Any,
+    *,
+    tol: float = 1e-8,
+    max_iterations: int = 2000,
+    warm_start: bool = False,
+    callback: Callable[[NewtonProgress], None] | None = None,
+    progress: bool = False,
+) -> OtPlan:
+    """Return the optimal transport plan between Diracs and a density.
+
+    Parameters
+    ----------
+    f, g : SumOfDiracs and a density
+        In either order, of the same total mass.
+    tol : float, optional
+        Greatest relative error of a cell mass at the solution, measured on the returned plan.
+    max_iterations : int, optional
+        Newton steps before giving up.
+    warm_start : bool, optional
+        Start from the last solution with the same density or Diracs; see `sdot.distance`.
+    callback : callable, optional
+        Called after every Newton step with an object that has ``iteration``, ``mass_error``,
+        ``smallest_mass`` (least cell mass relative to its target) and ``step_length``. What it
+        raises ends the solve.
+    progress : bool, optional
+        Keep a line on standard error up to date, once the solve has taken two seconds.
+
+    Returns
+    -------
+    OtPlan
+
+    Raises
+    ------
+    TypeError
+        If the arguments are not Diracs and a density.
+    ValueError
+        If the total masses differ.
+    ConvergenceError
+        If the tolerance was not reached; its ``plan`` is the best one found. Inside a compiled
+        function, where nothing can be raised, every output is NaN.
+
+    Notes
+    -----
+    In functions that JAX or `torch.func` transforms, and of tensors that require grad, the outputs
+    carry derivatives. One with respect to barycenters, cell masses or potentials, forward or
+    reverse, costs one linear solve with the Newton matrix; `distance` needs none. What is not used
+    is not computed, but outside of `jax.jit` in forward mode.
+    """
+    diracs, density = ordered_pair(f, g)
+    options = check_options(tol, max_iterations, warm_start, callback)
+    with reporting(callback, progress) as report:
+        return _plan(diracs, density, replace(options, callback=report))
+
+
+def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
+    leaves = (*diracs.arrays, *density.arrays)
+    result = result_format(*leaves)
+    moving = [k for k, leaf in enumerate(leaves) if needs_derivative(leaf)]
+    if not moving:
+        diracs, density = diracs.snapshot, density.snapshot
+        solution = solve_or_raise(diracs, density, options, result)
+        return OtPlan(solution.status, solution, density, result)
+    solution_map = map_of(diracs, density, options, result, moving)
+    arguments = [leaves[k] for k in moving]
+    arrays = result.adapter.differentiable_plan(solution_map, arguments, result)
+    if not (diracs.has_values and density.has_values):
+        return OtPlan(arrays.status, None, density, result, arrays)
+    solution = solution_map.solution([to_numpy(array).astype(float) for array in arguments])
+    return OtPlan(solution.status, solution, density.snapshot, result, arrays)

@@ -1,0 +1,124 @@
+"""From the caller's arguments to a solution: the checks at the door, and the call of the solver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sdot.distributions.density import Density
+from sdot.distributions.sum_of_diracs import SumOfDiracs
+from sdot.driver import driver
+from sdot.errors import ConvergenceError
+from sdot.execution import SERIAL
+from sdot.frameworks import refuse_recording
+from sdot.plan import OtPlan
+from sdot.results import ResultFormat
+from sdot.solution_map import SolutionMap
+from sdot.solver.newton import NewtonProgress
+from sdot.solver.solution import Solution
+from sdot.solver.solve import Options, solve
+from sdot.validation import FloatArray, check_iterations, check_tolerance
+
+__all__ = [
+    "check_converged",
+    "check_masses",
+    "check_options",
+    "map_of",
+    "ordered_pair",
+    "solve_numpy",
+    "solve_or_raise",
+]
+
+_SAME_MASS = 1e-6  # relative; below it the Diracs are scaled to the density's mass
+
+
+def ordered_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
+    """Return the Diracs and the density of a pair in either order."""
+    if isinstance(g, SumOfDiracs):
+        f, g = g, f
+    if not isinstance(f, SumOfDiracs) or not isinstance(g, Density):
+        raise TypeError(
+            "expected a SumOfDiracs and a density such as PolynomialGrid, "
+            f"not {type(f).__name__} and {type(g).__name__}"
+        )
+    refuse_recording(*f.arrays, *g.arrays)
+    return f, g
+
+
+def check_options(
+    tol: Any,
+    max_iterations: Any,
+    warm_start: Any,
+    callback: Callable[[NewtonProgress], None] | None = None,
+) -> Options:
+    """Return the options of a solve, checked."""
+    if not isinstance(warm_start, bool):
+        raise TypeError(f"warm_start: expected True or False, not {warm_start!r}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: expected a function of one argument, not {callback!r}")
+    return Options(check_tolerance(tol), check_iterations(max_iterations), callback, warm_start)
+
+
+def check_masses(diracs: SumOfDiracs, density: Density) -> None:
+    """Refuse Diracs and a density of unlike total mass."""
+    total = density.total_mass
+    if abs(diracs.mass - total) > _SAME_MASS * total:
+        raise ValueError(
+            "expected Diracs and a density of the same total mass, not "
+            f"{diracs.mass:g} and {total:g}; give both the same mass="
+        )
+
+
+def map_of(
+    diracs: SumOfDiracs,
+    density: Density,
+    options: Options,
+    result: ResultFormat,
+    moving: Sequence[int],
+) -> SolutionMap:
+    """Return the transport as a function of those of the arrays that move."""
+    if density.has_values and not diracs.has_values:  # later nothing can be raised
+        check_masses(diracs, density.snapshot)
+    return SolutionMap(diracs, density, options, result, moving=moving, solve=solve_or_raise)
+
+
+def solve_or_raise(
+    diracs: SumOfDiracs,
+    density: Density,
+    options: Options,
+    result: ResultFormat,
+    place: tuple[int, ...] | None = None,
+) -> Solution:
+    """Solve, and raise `ConvergenceError` with the plan attached unless it converged."""
+    return check_converged(solve_numpy(diracs, density, options, place), density, result)
+
+
+def solve_numpy(
+    diracs: SumOfDiracs,
+    density: Density,
+    options: Options,
+    place: tuple[int, ...] | None = None,
+) -> Solution:
+    """Solve for Diracs and a density whose arrays have values, and are snapshots.
+
+    ``place``: in a batch, of which others are solved meanwhile. It has memories of its own there.
+    """
+    check_masses(diracs, density)
+    positions = diracs.numpy_positions
+    weights = diracs.numpy_weights
+    masses: FloatArray = np.ones(len(positions)) if weights is None else weights
+    masses = masses * (density.total_mass / masses.sum())
+    memories, execution = [density.memory, diracs.memory], driver.execution
+    if place is not None:
+        memories, execution = [memory.of_element(place) for memory in memories], SERIAL
+    return solve(positions, masses, density, options, memories, execution=execution)
+
+
+def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:
+    """Raise `ConvergenceError`, with the plan attached, unless the solver converged."""
+    if not solution.status.converged:
+        plan = OtPlan(solution.status, solution, density, result)
+        raise ConvergenceError(f"optimal transport {solution.status.message}", plan)
+    return solution
