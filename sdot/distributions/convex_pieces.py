@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.array_types import Array_co
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.pieces.piece_integrals import PiecesKernel
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
@@ -178,7 +179,7 @@ class PiecesDensityKernel:
         shape = (len(cells.centres), len(self.pieces.heights))
         return CellMatrix(cells_of, columns, blocks, shape)
 
-    @property
+    @cached_property
     def rounding(self) -> Rounding:
         """Roundings in the moments of a cell: parts are merged in blocks, and blocks in turn.
 

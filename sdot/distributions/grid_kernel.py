@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.grid import grid_integrals as compiled
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import (
@@ -73,7 +74,7 @@ class GridDensityKernel:
         """Weight, centroid and variance of every edge."""
         return EdgeMoments(*self._kernel.edge_moments(diagram.edges, self._execution.threads))
 
-    @property
+    @cached_property
     def rounding(self) -> Rounding:
         """Roundings in the moments of a cell.
 

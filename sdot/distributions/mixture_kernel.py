@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 
+from sdot.cached_property import cached_property
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import (
@@ -113,7 +114,7 @@ class MixtureDensityKernel:
             *polygons, *potential, self._execution.threads
         )
 
-    @property
+    @cached_property
     def rounding(self) -> Rounding:
         """Roundings in the moments of a cell, and in second moments as parts of the variances."""
         xx, yx, yy = self._factors.T

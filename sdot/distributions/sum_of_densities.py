@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sdot.array_types import Array_co
+from sdot.cached_property import cached_property
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.convex_hull import convex_hull
@@ -286,7 +287,7 @@ class SumKernel:
             total = _merged_edges(total, part._replace(weights=share * part.weights))
         return total
 
-    @property
+    @cached_property
     def rounding(self) -> Rounding:
         """Roundings in the moments of a cell: those of a part, and one for every part merged."""
         parts = [(share, kernel.rounding) for share, kernel in self._parts]

@@ -52,6 +52,7 @@ def with_massless_sites(
         barycenters=filled(solution.barycenters, places),
         gaps=filled(solution.gaps, positions[massless] - places),
         cell_masses=filled(solution.cell_masses, 0.0),
+        spreads=filled(solution.spreads, 0.0),
         potentials=filled(solution.potentials, potentials),
         heavy=freeze(heavy),
     )

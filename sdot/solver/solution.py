@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sdot.cached_property import cached_property
 from sdot.diagrams import DiagramArrays
-from sdot.distributions.density import CellMoments, CellPotential
+from sdot.distributions.density import CellMoments, CellPotential, Rounding
 from sdot.execution import Execution
 from sdot.records import Record, check_part
 from sdot.solver.budget import Budget
 from sdot.solver.certificate import error_bound
-from sdot.solver.problem import Normalisation, TransportProblem
+from sdot.solver.problem import CarriedCells, Normalisation, TransportProblem
 from sdot.validation import FloatArray, freeze
 
 IndexArray = npt.NDArray[np.intp]
@@ -53,9 +54,10 @@ class Solution(Record):
     barycenters: FloatArray
     gaps: FloatArray  # positions less barycenters, formed before these were rounded
     cell_masses: FloatArray
+    spreads: FloatArray  # integrals of |x - barycenter|**2, for a mass of one
     potentials: FloatArray
     status: Status
-    error_bound: float
+    rounding: Rounding  # of the moments in the frame
     diagram: DiagramArrays  # of the normalised sites
     normalisation: Normalisation
     execution: Execution
@@ -69,9 +71,10 @@ class Solution(Record):
         for name in ("positions", "masses", "potentials"):
             shape = (count, 2) if name == "positions" else (count,)
             check_part(getattr(self, name), name, shape)
-        for name in ("barycenters", "gaps", "cell_masses"):
-            shape = (count,) if name == "cell_masses" else (count, 2)
+        for name in ("barycenters", "gaps", "cell_masses", "spreads"):
+            shape = (count, 2) if name in ("barycenters", "gaps") else (count,)
             check_part(getattr(self, name), name, shape, is_finite=False)
+        check_part(self.rounding.second_moments, "rounding", (2,))
         site_of, sites = self.normalisation.site_of, len(self.diagram.positions)
         count = len(heavy)
         check_part(site_of, "site_of", (count,), dtype=np.intp, limits=(0, sites))
@@ -88,6 +91,27 @@ class Solution(Record):
     def total_mass(self) -> float:
         """The mass transported."""
         return float(self.masses.sum())
+
+    @cached_property
+    def error_bound(self) -> float:
+        """An upper bound on how far the value is from W2^2; computed when it is asked for."""
+        kept = slice(None) if self.heavy is None else self.heavy
+        total, normalisation = float(self.masses[kept].sum()), self.normalisation
+        cells = CarriedCells(
+            self.cell_masses[kept] / total,
+            self.barycenters[kept],
+            normalisation.positions - normalisation.frame.origin,
+            self.gaps[kept],
+            self.spreads[kept],
+        )
+        bound = error_bound(
+            cells,
+            self.potentials[kept],
+            (self.masses - self.cell_masses)[kept] / total,
+            normalisation.potential_ranges(self.diagram),
+            normalisation.rounding(self.rounding),
+        )
+        return total * bound
 
 
 def make_status(mass_error: float, budget: Budget, tol: float) -> Status:
@@ -126,13 +150,6 @@ def make_solution(
     # Concave in the weights and maximal at the solution: its error is of second order in the
     # mass residual, while the primal cost of a plan with slightly wrong masses is of first.
     residual = masses - total * cells.masses
-    bound = error_bound(
-        cells,
-        potentials,
-        residual / total,
-        normalisation.potential_ranges(diagram),
-        normalisation.rounding(problem.kernel.rounding),
-    )
     return Solution(
         value=primal + float((residual * potentials).sum()),
         primal_value=primal,
@@ -141,9 +158,10 @@ def make_solution(
         barycenters=freeze(cells.centroids),
         gaps=freeze(cells.gaps),
         cell_masses=freeze(total * cells.masses),
+        spreads=freeze(cells.spreads),
         potentials=freeze(potentials),
         status=status,
-        error_bound=total * bound,
+        rounding=problem.kernel.rounding,
         diagram=diagram,
         normalisation=normalisation,
         execution=problem.execution,
