@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import Density
@@ -46,8 +46,8 @@ class MassJacobian(NamedTuple):
         coordinates of site j.
     """
 
-    weights: sparse.csr_array
-    positions: sparse.csr_array
+    weights: scipy.sparse.csr_array
+    positions: scipy.sparse.csr_array
 
 
 def cell_integrals(
@@ -106,20 +106,20 @@ def mass_jacobian(
     n = placed.count
     by_weights = _jacobian(rows, taken_by, -values, n)
     by_positions = [_jacobian(rows, taken_by, -moves[:, k], n) for k in range(2)]
-    both = sparse.hstack(by_positions, format="csc")
+    both = scipy.sparse.hstack(by_positions, format="csc")
     interleaved = np.arange(2 * n).reshape(2, n).T.ravel()
-    return MassJacobian(by_weights, sparse.csr_array(both[:, interleaved]))
+    return MassJacobian(by_weights, scipy.sparse.csr_array(both[:, interleaved]))
 
 
 def _jacobian(
     rows: np.ndarray, columns: np.ndarray, values: FloatArray, count: int
-) -> sparse.csr_array:
+) -> scipy.sparse.csr_array:
     """Return what sites take from others, and the opposite, which they gain, on the diagonal."""
     gained = -np.bincount(columns, values, count)
     everything = np.arange(count)
     entries = np.concatenate([values, gained])
     indices = np.concatenate([rows, everything]), np.concatenate([columns, everything])
-    return sparse.csr_array((entries, indices), shape=(count, count))
+    return scipy.sparse.csr_array((entries, indices), shape=(count, count))
 
 
 class _Cut:

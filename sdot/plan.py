@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
+import scipy
 
 from sdot.array_types import Array_co, Scalar_co
 from sdot.cached_property import cached_property
@@ -171,7 +171,7 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         diracs = SumOfDiracs(solution.positions, solution.masses, solution.total_mass)
         return Linearisation(diracs, self.density, solution)
 
-    def hessian(self) -> LinearOperator:
+    def hessian(self) -> scipy.sparse.linalg.LinearOperator:
         """Return the Hessian of W2^2 in the positions, as an operator that is never formed.
 
         Returns

@@ -25,6 +25,17 @@ print("clean")
     assert result.stdout == "clean\n", result.stderr
 
 
+def test_no_more_of_scipy_is_imported_than_its_name(tmp_path: Path) -> None:
+    code = """
+import sys
+import sdot
+parts = ("sparse", "spatial", "special", "optimize", "interpolate", "linalg")
+print([part for part in parts if f"scipy.{part}" in sys.modules])
+"""
+    result = run_python(code, tmp_path)
+    assert result.stdout == "[]\n", result.stderr
+
+
 def test_it_works_where_neither_is_installed(tmp_path: Path) -> None:
     code = """
 import sys

@@ -25,7 +25,7 @@ does to sites is, transposed, twice what beta does to the first moments. (Mathem
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from sdot.cached_property import cached_property
 from sdot.derivatives.newton_matrix import NewtonMatrix
@@ -185,12 +185,12 @@ def _check_cells(masses: FloatArray) -> None:
 
 def _by_moves(
     sites: IndexArray, by_left: FloatArray, by_right: FloatArray, count: int
-) -> sparse.csr_array:
+) -> scipy.sparse.csr_array:
     """The matrix (e, 2 n) from moves of the sites to one number per edge."""
     columns = 2 * np.repeat(sites.astype(np.int32), 2, axis=1) + np.array([0, 1, 0, 1], np.int32)
     entries = np.concatenate([by_left, by_right], axis=1)
     starts = np.arange(0, 4 * len(sites) + 1, 4, dtype=np.int32)
-    return sparse.csr_array(
+    return scipy.sparse.csr_array(
         (entries.ravel(), columns.ravel(), starts), shape=(len(sites), 2 * count)
     )
 

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
+import scipy
 
 from sdot.cached_property import cached_property
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
@@ -113,8 +111,10 @@ class NewtonMatrix:
     @cached_property
     def _parts(self) -> tuple[int, IndexArray, IndexArray]:
         """The number of connected parts, which one each node is in, and their sizes."""
-        graph = sparse.coo_array((self._weights, self._edges.T), shape=(self.count, self.count))
-        parts, part_of = connected_components(graph, directed=False)
+        graph = scipy.sparse.coo_array(
+            (self._weights, self._edges.T), shape=(self.count, self.count)
+        )
+        parts, part_of = scipy.sparse.csgraph.connected_components(graph, directed=False)
         return parts, part_of, np.bincount(part_of, minlength=parts)
 
     def _solve_once(self, right_side: FloatArray) -> FloatArray:
@@ -144,12 +144,12 @@ class NewtonMatrix:
         rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
         both = np.concatenate([self._weights, self._weights])
         diagonal = np.bincount(rows, both, self.count)
-        matrix = sparse.diags_array(diagonal) - sparse.coo_array(
+        matrix = scipy.sparse.diags_array(diagonal) - scipy.sparse.coo_array(
             (both, (rows, columns)), shape=(self.count, self.count)
         )
         free = matrix.tocsc()[self._free][:, self._free]
         # No pivoting off the diagonal is needed, and the order keeps the symmetry.
-        return splu(
+        return scipy.sparse.linalg.splu(
             free.tocsc(),
             permc_spec="MMD_AT_PLUS_A",
             diag_pivot_thresh=0.0,

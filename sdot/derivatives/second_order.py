@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
+import scipy
 
 from sdot.derivatives.linearisation import Linearisation
 from sdot.derivatives.plan_outputs import Change, change_of, checked
@@ -60,7 +60,7 @@ def hessian_product(
     return checked(found, needed)
 
 
-def hessian_operator(linearisation: Linearisation) -> LinearOperator:
+def hessian_operator(linearisation: Linearisation) -> scipy.sparse.linalg.LinearOperator:
     """Return the Hessian (2 n, 2 n) in the positions, raveled."""
     count = len(linearisation.solution.positions)
     arrays = len(linearisation.diracs.arrays) + len(linearisation.density.arrays)
@@ -72,7 +72,9 @@ def hessian_operator(linearisation: Linearisation) -> LinearOperator:
         assert found is not None
         return found.ravel()
 
-    return LinearOperator((2 * count, 2 * count), product, product, dtype=np.float64)
+    return scipy.sparse.linalg.LinearOperator(
+        (2 * count, 2 * count), product, product, dtype=np.float64
+    )
 
 
 def _of_positions(linearisation: Linearisation, change: Change) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
+import scipy
 
 from sdot.validation import FloatArray
 
@@ -15,8 +15,8 @@ __all__ = ["convex_hull"]
 def convex_hull(points: FloatArray) -> FloatArray:
     """Return the corners (k, 2) of the convex hull, counter-clockwise, every one a left turn."""
     try:
-        points = points[ConvexHull(points).vertices]
-    except QhullError:  # too thin for it
+        points = points[scipy.spatial.ConvexHull(points).vertices]
+    except scipy.spatial.QhullError:  # too thin for it
         points = np.unique(points, axis=0)
     # Qhull may leave corners that are one only by rounding. Andrew's monotone chain decides by
     # the very products with which a domain is later checked.

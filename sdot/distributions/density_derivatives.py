@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
+import scipy
 
 from sdot.cached_property import cached_property
 from sdot.validation import FloatArray

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+import scipy
 
 from sdot.distributions.bernstein import bernstein_basis, change_basis, monomial_to_bernstein
 from sdot.validation import FloatArray
@@ -149,8 +149,8 @@ def _normal_within(low: float, high: float, uniform: FloatArray) -> FloatArray:
     """Standard normal variates between two numbers, by inversion, in the tail on the left."""
     if low > 0:
         return -_normal_within(-high, -low, uniform)
-    start, end = ndtr(low), ndtr(high)
-    return np.asarray(np.clip(ndtri(start + uniform * (end - start)), low, high))
+    start, end = scipy.special.ndtr(low), scipy.special.ndtr(high)
+    return np.asarray(np.clip(scipy.special.ndtri(start + uniform * (end - start)), low, high))
 
 
 def _nearest_to_origin(polygon: FloatArray) -> FloatArray:

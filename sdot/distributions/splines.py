@@ -6,8 +6,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-import scipy.interpolate
-import scipy.sparse
+import scipy
 
 from sdot.validation import FloatArray
 

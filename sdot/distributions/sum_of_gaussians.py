@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast, overload
 
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.cgal_wrap.gaussian.mixture_integrals import MixtureKernel
@@ -231,7 +231,9 @@ class SumOfGaussians(Density[Array_co]):
         is_kept = np.ones(len(self), dtype=bool)
         is_kept[order[np.cumsum(self._shares[order]) <= 0.5 * allowed]] = False
         # Half of the tail, in equal shares left, right, below and above.
-        reach = min(UNDERFLOW, -float(ndtri(allowed / 8))) if allowed > 0 else UNDERFLOW
+        reach = UNDERFLOW
+        if allowed > 0:
+            reach = min(UNDERFLOW, -float(scipy.special.ndtri(allowed / 8)))
         deviations = np.sqrt(np.diagonal(self._covariances, axis1=1, axis2=2))[is_kept]
         means = self._means[is_kept]
         box = np.array(

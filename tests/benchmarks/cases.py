@@ -35,6 +35,7 @@ RATIO_TARGETS = {
 LOOP_TARGET = 1.0  # seconds for the tutorial's 200 steps
 SMALL_TARGET = 1e-3  # seconds for ten sites
 FIT_TARGET = 20e-3  # seconds for a step of fitting a mixture
+IMPORT_TARGET = 0.15  # seconds for `import sdot`, when NumPy has been imported
 MEMORY_TARGET = 1500.0  # bytes per site, at 1e6 sites
 GROWTH_TARGET = 2.0  # time per site at 1e6 over that at 1e4
 

@@ -1,8 +1,9 @@
-"""Measure the loops and small solves: ``python measure_loops.py jax|torch|small|fit``."""
+"""Measure the loops and small solves: ``python measure_loops.py jax|torch|small|fit|import``."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -100,6 +101,16 @@ def small_solve(case: str) -> float:
     return float(np.median([once() for _ in range(200)]))
 
 
+def import_time() -> float:
+    """Seconds that ``import sdot`` takes in a process that has NumPy, a median of five."""
+    code = (
+        "import numpy, time; t = time.perf_counter(); import sdot; print(time.perf_counter() - t)"
+    )
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(5)]
+    return median(float(run.stdout) for run in runs)
+
+
 def measure(what: str) -> list[dict[str, Any]]:
     """Rows of name, seconds and target."""
     if what == "small":
@@ -107,6 +118,9 @@ def measure(what: str) -> list[dict[str, Any]]:
             {"name": f"n = 10, {case}", "seconds": small_solve(case), "target": cases.SMALL_TARGET}
             for case in ("uniform", "gmm64")
         ]
+    if what == "import":
+        target = cases.IMPORT_TARGET
+        return [{"name": "import sdot, after NumPy", "seconds": import_time(), "target": target}]
     if what == "fit":
         name = "a step of fitting 5 Gaussians to 500 points, JAX"
         return [{"name": name, "seconds": fit_step(), "target": cases.FIT_TARGET}]

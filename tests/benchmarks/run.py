@@ -68,9 +68,8 @@ def _solve(case: str, size: int) -> dict[str, Any]:
 
 
 def _loops() -> list[dict[str, Any]]:
-    return [
-        row for what in ("small", "jax", "torch", "fit") for row in _child("measure_loops.py", what)
-    ]
+    kinds = ("import", "small", "jax", "torch", "fit")
+    return [row for what in kinds for row in _child("measure_loops.py", what)]
 
 
 def _child(script: str, *arguments: str) -> Any:

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
+import scipy
 
 from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
 from sdot.distributions.density import CellMoments
@@ -47,7 +46,9 @@ def assigned_weights(problem: TransportProblem) -> FloatArray | None:
     reference = problem.sites[_closest(problem.sites)]
     offsets = problem.sites - reference
     owners = np.repeat(np.arange(count), _shares(problem.masses, len(points)))
-    site_slots, point_of = linear_sum_assignment(offsets[owners] @ points.T, maximize=True)
+    site_slots, point_of = scipy.optimize.linear_sum_assignment(
+        offsets[owners] @ points.T, maximize=True
+    )
     owner_of = owners[site_slots]
     prices = _central_prices(offsets, points[point_of], owner_of)
     if prices is None:
@@ -60,7 +61,7 @@ def assigned_weights(problem: TransportProblem) -> FloatArray | None:
 def _closest(sites: FloatArray) -> int:
     if len(sites) < 2:
         return 0
-    distances, _ = cKDTree(sites).query(sites, k=2)
+    distances, _ = scipy.spatial.cKDTree(sites).query(sites, k=2)
     return int(distances[:, 1].argmin())
 
 

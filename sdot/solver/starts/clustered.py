@@ -13,8 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+import scipy
 
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellMoments
@@ -81,14 +80,16 @@ def _clusters(voronoi: DiagramArrays) -> npt.NDArray[np.intp] | None:
     count = len(voronoi.positions)
     i, j = voronoi.edge_sites.T
     lengths = np.hypot(*(voronoi.positions[i] - voronoi.positions[j]).T)
-    tree = minimum_spanning_tree(sparse.csr_array((lengths, (i, j)), shape=(count, count)))
+    tree = scipy.sparse.csgraph.minimum_spanning_tree(
+        scipy.sparse.csr_array((lengths, (i, j)), shape=(count, count))
+    )
     ordered = np.sort(tree.data)
     gaps = np.flatnonzero(ordered[1:] > _GAP * ordered[:-1])
     if len(gaps) == 0 or len(ordered) < count - 1:
         return None
     tree.data[tree.data > ordered[gaps[0]]] = 0.0
     tree.eliminate_zeros()
-    _, labels = connected_components(tree, directed=False)
+    _, labels = scipy.sparse.csgraph.connected_components(tree, directed=False)
     return np.asarray(labels, dtype=np.intp)
 
 

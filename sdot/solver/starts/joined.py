@@ -9,8 +9,7 @@ mass beyond them. From there on an edge joins the two groups.
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 from sdot.solver.problem import Evaluation, TransportProblem
 
@@ -28,8 +27,8 @@ def joined_groups(problem: TransportProblem, evaluation: Evaluation) -> Evaluati
     count = len(problem.sites)
     heavy = evaluation.edge_weights > 0
     edges = evaluation.diagram.edge_sites[heavy].T
-    graph = sparse.csr_array((evaluation.edge_weights[heavy], edges), shape=(count, count))
-    groups, group_of = connected_components(graph, directed=False)
+    graph = scipy.sparse.csr_array((evaluation.edge_weights[heavy], edges), shape=(count, count))
+    groups, group_of = scipy.sparse.csgraph.connected_components(graph, directed=False)
     if groups == 1 or evaluation.smallest_share <= 0:
         return None
     lacking = np.bincount(group_of, evaluation.residual)
