@@ -234,7 +234,18 @@ def _mixture_in_box(rng: Generator) -> Shape:
 
 
 def _mixture_in_polygon(rng: Generator) -> Shape:
-    return _placed_mixture(_mixture_parameters(rng, 0.0), _convex_corners(rng))
+    parameters, corners = _mixture_parameters(rng, 0.0), _convex_corners(rng)
+    if not _has_mass(_placed_mixture(parameters, corners)):
+        parameters[0][0] = corners.mean(axis=0)
+    return _placed_mixture(parameters, corners)
+
+
+def _has_mass(shape: Shape) -> bool:
+    """Whether the density does not refuse its domain, which all components may miss."""
+    try:
+        return bool(shape.placed(np.array([[0.0, 0.0], [1.0, 1.0]])).essential_box(1e-3).size)
+    except ValueError:
+        return False
 
 
 def _placed_mixture(parameters: tuple[Array, Array, Array], domain: Array | None) -> Shape:

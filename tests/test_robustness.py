@@ -152,6 +152,11 @@ def test_what_did_not_converge_once_does_now(seed: int) -> None:
     np.testing.assert_allclose(plan.cell_masses, weights / weights.sum(), rtol=1.01 * tol)
 
 
+@pytest.mark.parametrize("seed", [705992, 706603])
+def test_the_soak_run_draws_mixtures_that_do_not_miss_their_polygon(seed: int) -> None:
+    assert soak.run(draw(seed)).kind == "converged"
+
+
 @pytest.mark.parametrize("first", range(0, 120, 20))
 def test_a_sample_of_the_soak_run_has_no_wrong_answer(first: int) -> None:
     # Any exception but ConvergenceError passes through `run` and fails the test.

@@ -75,7 +75,7 @@ def damped_newton(
     budget = problem.budget
     begin = budget.iterations, budget.diagrams
     current = best = start
-    problem.note(start)
+    problem.note(start, tol)
     floor = _FLOOR * min(float(start.masses.min()), float(problem.masses.min()))
     step, accuracy, lightest = 1.0, _COARSEST_ACCURACY, 0.0
     while current.mass_error > tol and budget.iterations < until:
@@ -106,7 +106,7 @@ def damped_newton(
         accuracy = min(careful, _linear_accuracy(current, following, tol))
         current = following
         best = min(best, current, key=lambda evaluation: evaluation.mass_error)
-        problem.note(current)
+        problem.note(current, tol)
         budget.count_step(current.smallest_share, step)
     iterations, diagrams = budget.iterations - begin[0], budget.diagrams - begin[1]
     return NewtonResult(current, best, iterations, diagrams)

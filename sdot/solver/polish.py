@@ -10,24 +10,17 @@ taken with these.
 
 from __future__ import annotations
 
-import numpy as np
-
 from sdot.distributions.density import CellMoments
 from sdot.solver.linear_system import solve_laplacian
 from sdot.solver.problem import Evaluation, TransportProblem
 
-__all__ = ["mass_error", "polished"]
+__all__ = ["polished"]
 
 # A greater error is not one of rounding, and whole steps need not make it smaller.
 _ROUNDING = 1e-3
 # Steps from one rounding to another: the first all but ends it, where anything does.
 _STEPS = 3
 _ACCURACY = 1e-6
-
-
-def mass_error(problem: TransportProblem, moments: CellMoments) -> float:
-    """Greatest error of a returned mass relative to its target."""
-    return float(np.abs((problem.masses - moments.masses) / problem.masses).max())
 
 
 def polished(
@@ -38,7 +31,8 @@ def polished(
     if evaluation.mass_error > max(tol, _ROUNDING):
         return evaluation, moments
     for _ in range(_STEPS):
-        if mass_error(problem, moments) <= tol or budget.is_spent:
+        error = problem.returned_error(moments)
+        if error <= tol or budget.is_spent:
             break
         residual = problem.masses - moments.masses
         right_side = residual - problem.masses * residual.sum()
@@ -52,9 +46,10 @@ def polished(
         following = problem.moved(evaluation, step)
         assert following is not None
         found = problem.kernel.moments(following.diagram)
-        budget.note_error(mass_error(problem, found))
+        found_error = problem.returned_error(found)
+        budget.note_error(found_error)
         budget.count_step(float((found.masses / problem.masses).min()), 1.0)
-        if mass_error(problem, found) >= mass_error(problem, moments):
+        if found_error >= error:
             break
         evaluation, moments = following, found
     return evaluation, moments

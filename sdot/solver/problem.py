@@ -35,6 +35,7 @@ __all__ = [
     "CarriedCells",
     "Evaluation",
     "Normalisation",
+    "Shares",
     "TransportProblem",
     "normalise",
     "sum_of_two",
@@ -106,6 +107,7 @@ class TransportProblem:
     budget: Budget
     execution: Execution = SERIAL
     is_stage: bool = False  # on the way to another one: of an easier density, or fewer sites
+    shares: Shares | None = None  # of the caller's sites, unless this is a stage
 
     def as_stage(
         self,
@@ -116,16 +118,28 @@ class TransportProblem:
         """Another problem on the way to this one, on the same budget."""
         kernel = self.kernel if kernel is None else kernel
         if sites is None or masses is None:
-            return replace(self, kernel=kernel, is_stage=True)
+            return replace(self, kernel=kernel, is_stage=True, shares=None)
         builder = _builder(sites, self.budget, self.execution)
         return TransportProblem(
             sites, masses, kernel, builder, self.budget, self.execution, is_stage=True
         )
 
-    def note(self, evaluation: Evaluation) -> None:
-        """Let the budget know how far the problem has come, unless it is a stage."""
-        if not self.is_stage:
-            self.budget.note_error(evaluation.mass_error)
+    def note(self, evaluation: Evaluation, tol: float = -math.inf) -> None:
+        """Let the budget know how far the problem has come, unless it is a stage.
+
+        Where that is to ``tol``, masses are returned, and it is their error that counts.
+        """
+        if self.is_stage:
+            return
+        error = evaluation.mass_error
+        if error <= tol:
+            error = self.returned_error(self.kernel.moments(evaluation.diagram))
+        self.budget.note_error(error)
+
+    def returned_error(self, moments: CellMoments) -> float:
+        """Greatest error, relative to its target, of a mass that is returned for such cells."""
+        assert self.shares is not None
+        return self.shares.mass_error(moments)
 
     def evaluate(self, weights: FloatArray, low_weights: FloatArray | None = None) -> Evaluation:
         """Build the power diagram and integrate the density over it."""
@@ -156,6 +170,28 @@ def sum_of_two(first: FloatArray, second: FloatArray) -> tuple[FloatArray, Float
     high = first + second
     part = high - first
     return high, (first - (high - part)) + (second - part)
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """How the masses of normalised sites are shared by the caller's, some of which coincide."""
+
+    masses: FloatArray  # the caller's (n,)
+    site_of: npt.NDArray[np.intp]  # (n,): which normalised site a caller's site became
+    share: FloatArray  # (n,): its share of that site's mass
+
+    @cached_property
+    def _total(self) -> float:
+        return float(self.masses.sum())
+
+    def cell_masses(self, moments: CellMoments) -> FloatArray:
+        """The masses of the caller's sites, as they are returned, from the normalised ones'."""
+        result: FloatArray = self._total * (moments.masses[self.site_of] * self.share)
+        return result
+
+    def mass_error(self, moments: CellMoments) -> float:
+        """Greatest error of a returned mass relative to its target."""
+        return float(np.abs((self.masses - self.cell_masses(moments)) / self.masses).max())
 
 
 class CarriedCells(NamedTuple):
@@ -275,6 +311,7 @@ def normalise(
     rank[order] = np.arange(len(order))
     site_of = rank[site_of]
     merged = np.bincount(site_of, weights=masses, minlength=len(order))
+    share = masses / merged[site_of]
     sorted_sites = np.ascontiguousarray(distinct[order])
     problem = TransportProblem(
         sorted_sites,
@@ -283,8 +320,8 @@ def normalise(
         _builder(sorted_sites, budget, execution),
         budget,
         execution,
+        shares=Shares(masses, site_of, share),
     )
-    share = masses / merged[site_of]
     # Less than the mass of any site lies outside of it.
     met_box = density.essential_box(0.5 * float(merged.min() / merged.sum()))
     normalisation = Normalisation(positions, met_box, frame, centre, scale, site_of, share)

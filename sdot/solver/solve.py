@@ -14,7 +14,7 @@ from sdot.execution import SERIAL, Execution
 from sdot.solver.budget import Budget, NewtonProgress
 from sdot.solver.ladder import climb
 from sdot.solver.massless import with_massless_sites
-from sdot.solver.polish import mass_error, polished
+from sdot.solver.polish import polished
 from sdot.solver.problem import normalise
 from sdot.solver.solution import Solution, make_solution, make_status
 from sdot.solver.warm_start import Remembered, predicted_potentials, remember
@@ -61,7 +61,7 @@ def solve(
         predicted = normalisation.normalised_weights(predicted)
     result = climb(problem, predicted, options.tol)
     evaluation, moments = polished(problem, result.evaluation, options.tol)
-    status = make_status(mass_error(problem, moments), budget, options.tol)
+    status = make_status(problem.returned_error(moments), budget, options.tol)
     _logger.info("%d sites: %s", len(positions), status.message)
     solution = make_solution(
         problem, normalisation, evaluation.diagram, moments, masses, status=status
