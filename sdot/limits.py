@@ -11,7 +11,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["check_extent", "check_factor", "check_lengths", "check_ratio", "check_sizes"]
+__all__ = [
+    "check_extent",
+    "check_factor",
+    "check_lengths",
+    "check_ratio",
+    "check_size",
+    "check_sizes",
+]
 
 _FloatArray = npt.NDArray[np.float64]
 
@@ -41,13 +48,18 @@ def check_extent(points: _FloatArray, name: str) -> None:
 
 def check_sizes(values: _FloatArray, name: str) -> None:
     """Refuse numbers of which the greatest, if not zero, is too large or too small."""
-    _check_largest(values, _LARGEST, name, "numbers")
-    greatest = float(np.abs(values).max(initial=0.0))
+    greatest = _check_largest(values, _LARGEST, name, "numbers")
     if 0 < greatest < _SMALLEST:
         raise ValueError(
             f"{name}: expected numbers of which the greatest is at least {_SMALLEST:g}, "
             f"not {greatest:g}; rescale"
         )
+
+
+def check_size(value: float, name: str) -> None:
+    """Refuse one number if it is too large or too small, and not zero."""
+    if not _SMALLEST <= value <= _LARGEST:
+        check_sizes(np.array(value), name)
 
 
 def check_factor(total: float, mass: float | None) -> float:
@@ -77,12 +89,14 @@ def check_ratio(values: _FloatArray, name: str) -> None:
         )
 
 
-def _check_largest(values: _FloatArray, largest: float, name: str, what: str) -> None:
-    wrong = np.argwhere(np.abs(values) > largest)
-    if len(wrong):
-        index = tuple(int(i) for i in wrong[0])
-        where = f" at index {index}" if index else ""
-        raise ValueError(
-            f"{name}: expected {what} of at most {largest:g} in absolute value, "
-            f"not {values[index]:g}{where}; rescale"
-        )
+def _check_largest(values: _FloatArray, largest: float, name: str, what: str) -> float:
+    """Refuse numbers that are too large, naming the first; return the greatest absolute value."""
+    greatest = float(np.abs(values).max(initial=0.0))
+    if not greatest > largest:
+        return greatest
+    index = tuple(int(i) for i in np.argwhere(np.abs(values) > largest)[0])
+    where = f" at index {index}" if index else ""
+    raise ValueError(
+        f"{name}: expected {what} of at most {largest:g} in absolute value, "
+        f"not {values[index]:g}{where}; rescale"
+    )

@@ -5,6 +5,7 @@ A message says what was expected, what came, and what to do.
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.frameworks import to_numpy
-from sdot.limits import check_extent, check_lengths, check_sizes
+from sdot.limits import check_extent, check_lengths, check_size, check_sizes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -105,10 +106,11 @@ def check_mass(mass: Any, name: str = "mass") -> float | None:
         return None
     if isinstance(mass, bool) or not isinstance(mass, numbers.Real):
         raise TypeError(f"{name}: expected a positive number or None, not {mass!r}")
-    if not (np.isfinite(float(mass)) and float(mass) > 0):
+    value = float(mass)
+    if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{name}: expected a positive finite number or None, not {mass!r}")
-    check_sizes(np.array(float(mass)), name)
-    return float(mass)
+    check_size(value, name)
+    return value
 
 
 def check_tolerance(tol: Any) -> float:

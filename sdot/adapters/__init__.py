@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from functools import partial
 from typing import Any
@@ -38,5 +39,6 @@ def _doors() -> tuple[Any, ...]:
     return (distance, optimal_transport_plan, OtPlan, Distribution, *Distribution.kinds)
 
 
+@functools.cache  # asked for again and again
 def _module(name: str) -> Any:
     return importlib.import_module(f"sdot.adapters.{name}")

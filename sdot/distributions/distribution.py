@@ -95,6 +95,10 @@ class Distribution(Generic[Array_co]):
         attend_imports()  # a framework may have been imported after this object was made
         return tuple(_leaves(self._parameters.values()))
 
+    @cached_property
+    def _has_tensors(self) -> bool:
+        return any(framework_of(array) == "torch" for array in self.arrays)
+
     @property
     def has_values(self) -> bool:
         """False while a framework traces one of the arrays."""
@@ -113,10 +117,9 @@ class Distribution(Generic[Array_co]):
         An optimiser writes to the tensors it trains. As long as it does not, the snapshot is the
         same object, with all that has been computed from it.
         """
-        arrays = self.arrays
-        if not any(framework_of(array) == "torch" for array in arrays):
+        if not self._has_tensors:
             return self
-        if any(has_no_values(array) for array in arrays):
+        if any(has_no_values(array) for array in self.arrays):
             raise TypeError(
                 "expected a concrete tensor, not one that torch.func has wrapped; build this "
                 "object, or ask for its values, outside of the transformed function"

@@ -29,7 +29,7 @@ from sdot.distributions.regions import overlay, segments_of
 from sdot.distributions.sampling import choose
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
-from sdot.limits import check_sizes
+from sdot.limits import check_size
 from sdot.validation import FloatArray, freeze
 
 __all__ = ["SumKernel", "SumOfDensities"]
@@ -332,7 +332,7 @@ def _check_factor(factor: Any) -> float:
         )
     if not (np.isfinite(float(factor)) and float(factor) > 0):
         raise ValueError(f"factor: expected a positive finite number, not {factor!r}")
-    check_sizes(np.array(float(factor)), "factor")
+    check_size(float(factor), "factor")
     return float(factor)
 
 

@@ -64,7 +64,7 @@ class Search:
         self.problem, self.tol = problem, tol
         self._predicted = predicted
         self._results: list[NewtonResult] = []
-        rounded = _ROUNDED_MASS / float(problem.masses.min())
+        rounded = _ROUNDED_MASS / problem.least_mass
         self._enough = max(tol, _ROUNDING, min(rounded, _MOST_ROUNDING))
 
     @cached_property

@@ -76,7 +76,7 @@ def damped_newton(
     begin = budget.iterations, budget.diagrams
     current = best = start
     problem.note(start, tol)
-    floor = _FLOOR * min(float(start.masses.min()), float(problem.masses.min()))
+    floor = _FLOOR * min(float(start.masses.min()), problem.least_mass)
     step, accuracy, lightest = 1.0, _COARSEST_ACCURACY, 0.0
     while current.mass_error > tol and budget.iterations < until:
         # What the masses lack in total is rounding: every site takes its share of it.
@@ -113,7 +113,7 @@ def damped_newton(
 
 
 def _light(problem: TransportProblem) -> float:
-    return _LIGHT_EDGE * float(problem.masses.min())
+    return _LIGHT_EDGE * problem.least_mass
 
 
 def _has_light_edges(problem: TransportProblem, evaluation: Evaluation) -> bool:
@@ -133,7 +133,7 @@ def _careful_accuracy(problem: TransportProblem, step: float) -> float:
 
     The less a small mass counts in the residual's norm, the better that must be.
     """
-    smallest = float(problem.masses.min()) * len(problem.masses)
+    smallest = problem.least_mass * len(problem.masses)
     careful = min(
         (accuracy for shorter, accuracy in _CAREFUL_ACCURACIES if step < shorter), default=None
     )

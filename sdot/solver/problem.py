@@ -124,6 +124,11 @@ class TransportProblem:
             sites, masses, kernel, builder, self.budget, self.execution, is_stage=True
         )
 
+    @cached_property
+    def least_mass(self) -> float:
+        """The mass of the lightest site."""
+        return float(self.masses.min())
+
     def note(self, evaluation: Evaluation, tol: float = -math.inf) -> None:
         """Let the budget know how far the problem has come, unless it is a stage.
 
@@ -302,8 +307,9 @@ def normalise(
     """Merge coincident sites, choose well-scaled coordinates, sort along a Hilbert curve."""
     budget = Budget() if budget is None else budget
     core = density.essential_box(_TAIL)
-    frame = _choose_frame(positions, core)
-    centre, scale = _choose_site_map(positions, frame, core)
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    frame = _choose_frame(high - low, core)
+    centre, scale = _choose_site_map(low, high, frame, core)
     sites = (positions - centre) * (scale * frame.scale)
     distinct, site_of = _merge_coincident(sites)
     order = hilbert_order(distinct)
@@ -312,10 +318,11 @@ def normalise(
     site_of = rank[site_of]
     merged = np.bincount(site_of, weights=masses, minlength=len(order))
     share = masses / merged[site_of]
+    targets = merged / merged.sum()
     sorted_sites = np.ascontiguousarray(distinct[order])
     problem = TransportProblem(
         sorted_sites,
-        merged / merged.sum(),
+        targets,
         density.kernel(frame, execution),
         _builder(sorted_sites, budget, execution),
         budget,
@@ -323,7 +330,7 @@ def normalise(
         shares=Shares(masses, site_of, share),
     )
     # Less than the mass of any site lies outside of it.
-    met_box = density.essential_box(0.5 * float(merged.min() / merged.sum()))
+    met_box = density.essential_box(0.5 * float(targets.min()))
     normalisation = Normalisation(positions, met_box, frame, centre, scale, site_of, share)
     return problem, normalisation
 
@@ -334,9 +341,8 @@ def _builder(sites: FloatArray, budget: Budget, execution: Execution) -> Diagram
     return DiagramBuilder(sites, order, execution, budget.count_diagram)
 
 
-def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:
+def _choose_frame(spread: FloatArray, box: FloatArray) -> Frame:
     sides = box[1] - box[0]
-    spread = positions.max(axis=0) - positions.min(axis=0)
     scale = np.full(2, sides.max())
     if (spread > 0).all():
         ratio = sides / spread
@@ -348,11 +354,10 @@ def _choose_frame(positions: FloatArray, box: FloatArray) -> Frame:
 
 
 def _choose_site_map(
-    positions: FloatArray, frame: Frame, box: FloatArray
+    low: FloatArray, high: FloatArray, frame: Frame, box: FloatArray
 ) -> tuple[FloatArray, float]:
-    """Centre c and scale t of ``y -> t a (y - c)``."""
+    """Centre c and scale t of ``y -> t a (y - c)`` for sites between two corners."""
     sides = (box[1] - box[0]) / frame.scale
-    low, high = positions.min(axis=0), positions.max(axis=0)
     if (frame.scale == frame.scale[0]).all():
         offset = np.abs((low + high - box[0] - box[1]) / 2 / frame.scale)
         size = float(((high - low) / frame.scale).max())
