@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
 
 from sdot.execution import Execution
-from sdot.frameworks import Framework
+from sdot.frameworks import Framework, check_device
 
 __all__ = ["Driver", "driver"]
 
@@ -18,6 +19,7 @@ Choice = TypeVar("Choice", bound=str)
 
 _FRAMEWORKS: tuple[Framework, ...] = ("numpy", "jax", "torch")
 _DTYPES = ("FP32", "FP64")
+_DTYPE_OF = {"float32": "FP32", "float64": "FP64"}  # other spellings
 _SETTINGS = ("framework", "dtype", "device", "threads")
 # More than the processors of one machine, and few enough that their stacks of 8 MiB each find room.
 _MOST_THREADS = 1024
@@ -34,7 +36,8 @@ class Driver:
     framework : {"numpy", "jax", "torch"}
         From ``SDOT_FRAMEWORK``, "numpy" by default.
     dtype : {"FP32", "FP64"}
-        Precision of results, from ``SDOT_DTYPE``, "FP64" by default. All computations are in
+        Precision of results, from ``SDOT_DTYPE``, "FP64" by default; "float32" and "float64" are
+        accepted for them. All computations are in
         double precision. JAX rounds to single precision unless its x64 mode is on.
     device : str or None
         Device of results in the framework's own spelling ("cpu", "cuda:0"), from
@@ -49,9 +52,12 @@ class Driver:
     def __init__(self) -> None:
         framework, dtype = _environment("SDOT_FRAMEWORK"), _environment("SDOT_DTYPE")
         self._framework: Framework = _one_of("SDOT_FRAMEWORK", framework or "numpy", _FRAMEWORKS)
-        self._dtype = _one_of("SDOT_DTYPE", dtype or "FP64", _DTYPES)
+        self._dtype = _dtype_name("SDOT_DTYPE", dtype or "FP64")
         self._device = _device_name("SDOT_DEVICE", _environment("SDOT_DEVICE"))
         self._threads = _threads_from_environment("SDOT_THREADS")
+
+    def __repr__(self) -> str:
+        return f"Driver({', '.join(f'{name}={getattr(self, name)!r}' for name in _SETTINGS)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not hasattr(type(self), name):
@@ -76,7 +82,9 @@ class Driver:
 
     @framework.setter
     def framework(self, value: str) -> None:
-        self._framework = _one_of("driver.framework", value, _FRAMEWORKS)
+        framework = _one_of("driver.framework", value, _FRAMEWORKS)
+        check_device(framework, self._device)
+        self._framework = framework
 
     @property
     def dtype(self) -> str:
@@ -85,7 +93,7 @@ class Driver:
 
     @dtype.setter
     def dtype(self, value: str) -> None:
-        self._dtype = _one_of("driver.dtype", value, _DTYPES)
+        self._dtype = _dtype_name("driver.dtype", value)
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
@@ -99,7 +107,9 @@ class Driver:
 
     @device.setter
     def device(self, value: str | None) -> None:
-        self._device = _device_name("driver.device", value)
+        device = _device_name("driver.device", value)
+        check_device(self._framework, device)
+        self._device = device
 
     @property
     def threads(self) -> int:
@@ -137,10 +147,14 @@ def _one_of(name: str, value: str, choices: Iterable[Choice]) -> Choice:
     raise ValueError(f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}")
 
 
+def _dtype_name(name: str, value: str) -> str:
+    return _one_of(name, _DTYPE_OF.get(value, value) if isinstance(value, str) else value, _DTYPES)
+
+
 def _device_name(name: str, value: str | None) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{name}: expected a device name such as 'cpu', or None, not {value!r}")
-    if value is not None and value.partition(":")[0] not in ("cpu", "cuda", "gpu", "tpu", "mps"):
+    if value is not None and not re.fullmatch(r"(cpu|cuda|gpu|tpu|mps)(:\d+)?", value):
         raise ValueError(
             f"{name}: expected 'cpu', 'cuda', 'gpu', 'tpu' or 'mps', with a number after a colon "
             f"if there are several, not {value!r}"

@@ -18,6 +18,7 @@ Framework = Literal["numpy", "jax", "torch"]
 __all__ = [
     "Framework",
     "attend_imports",
+    "check_device",
     "common_framework",
     "framework_of",
     "has_no_values",
@@ -41,6 +42,33 @@ def attend_imports() -> None:
     for framework, action in _actions.items():
         if sys.modules.get(framework) is not None:
             action()
+
+
+def check_device(framework: Framework, name: str | None) -> None:
+    """Refuse a device that a framework does not have, if that has been imported to tell."""
+    library = sys.modules.get(framework)
+    if name is None or library is None or framework == "numpy":
+        return
+    kind, _, number = name.partition(":")
+    known = _jax_devices(library, kind) if framework == "jax" else _torch_devices(library, kind)
+    if int(number or 0) >= known:
+        raise ValueError(
+            f"driver.device: expected a device that {framework} has, not {name!r}; it has "
+            f"{known or 'none'} of that kind"
+        )
+
+
+def _jax_devices(jax: Any, kind: str) -> int:
+    try:
+        return len(jax.devices(kind))
+    except RuntimeError:  # no such platform
+        return 0
+
+
+def _torch_devices(torch: Any, kind: str) -> int:
+    if kind == "cuda":
+        return int(torch.cuda.device_count())
+    return int(kind == "cpu" or (kind == "mps" and torch.backends.mps.is_available()))
 
 
 def framework_of(array: Any) -> Framework | None:
@@ -115,6 +143,7 @@ def common_framework(*arrays: Any) -> Framework | None:
 def to_numpy(array: Any) -> npt.NDArray[Any]:
     """Return the values of any array as a NumPy array (shared with the caller's if possible)."""
     if framework_of(array) == "torch":
+        _refuse_without_entries(array)
         # Inside of torch.func operations wrap even tensors that it does not transform.
         with sys.modules["torch"]._C._DisableFuncTorch():
             tensor = array.detach().cpu()
@@ -131,6 +160,19 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
     ):  # JAX's bfloat16 and other extension types
         values = values.astype(np.float32)
     return values
+
+
+def _refuse_without_entries(tensor: Any) -> None:
+    """Refuse tensors that keep no entry, or not every one."""
+    if tensor.is_meta:
+        raise TypeError(
+            "expected a tensor with values, not one on the meta device; move its module to a "
+            "device with to_empty(device=...) and fill it first"
+        )
+    if tensor.layout != sys.modules["torch"].strided:
+        raise TypeError(
+            f"expected a dense tensor, not one of layout {tensor.layout}; pass tensor.to_dense()"
+        )
 
 
 def _half_to_numpy(tensor: Any) -> npt.NDArray[Any]:

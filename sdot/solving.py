@@ -12,7 +12,7 @@ from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
 from sdot.execution import SERIAL
-from sdot.frameworks import refuse_recording
+from sdot.frameworks import framework_of, refuse_recording
 from sdot.plan import OtPlan
 from sdot.results import ResultFormat
 from sdot.solution_map import SolutionMap
@@ -41,10 +41,21 @@ def ordered_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
     if not isinstance(f, SumOfDiracs) or not isinstance(g, Density):
         raise TypeError(
             "expected a SumOfDiracs and a density such as PolynomialGrid, "
-            f"not {type(f).__name__} and {type(g).__name__}"
+            f"not {type(f).__name__} and {type(g).__name__}{_wrapping(f, g)}"
         )
     refuse_recording(*f.arrays, *g.arrays)
     return f, g
+
+
+def _wrapping(f: Any, g: Any) -> str:
+    """Return what to do with arrays that are meant to be Diracs or a density."""
+    wrappers = [_wrapper(x) for x in (f, g) if isinstance(x, list) or framework_of(x) is not None]
+    return f"; wrap arrays: {' and '.join(sorted(set(wrappers)))}" if wrappers else ""
+
+
+def _wrapper(array: Any) -> str:
+    is_points = isinstance(array, list) or np.shape(array)[-1:] == (2,)
+    return "SumOfDiracs(points)" if is_points else "PolynomialGrid(values)"
 
 
 def check_options(

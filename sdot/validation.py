@@ -37,6 +37,7 @@ __all__ = [
     "check_weights",
     "freeze",
     "refuse_unreadable",
+    "transpose_hint",
 ]
 
 
@@ -61,20 +62,37 @@ def check_real_array(array: Any, name: str) -> FloatArray:
     refuse_unreadable(array, name)
     values = to_numpy(array)
     if values.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name}: expected an array of real numbers, not dtype {values.dtype}; "
-            "convert it to float64 first"
-        )
+        raise TypeError(f"{name}: expected an array of real numbers, not {_what(array, values)}")
     result = np.array(values, dtype=np.float64, order="C")
     check_finite(result, name)
     return result
+
+
+def _what(array: Any, values: npt.NDArray[Any]) -> str:
+    """Describe what is not an array of real numbers, with a remedy where there is one."""
+    if array is None or isinstance(array, str | bytes | dict | set):
+        return repr(array)
+    if values.dtype.kind == "c":
+        return f"dtype {values.dtype}; pass real and imaginary parts as two columns"
+    if values.dtype.kind in "USO":
+        return f"dtype {values.dtype}, entries such as {values.reshape(-1)[:1].tolist()}"
+    return f"dtype {values.dtype}; convert it to float64 first"
+
+
+def transpose_hint(shape: tuple[int, ...]) -> str:
+    """Return a hint for points that are columns."""
+    is_turned = len(shape) == 2 and shape[0] == 2 and shape[1] != 2
+    return "; transpose it?" if is_turned else ""
 
 
 def check_points(points: Any) -> FloatArray:
     """Return points of the plane (..., 2)."""
     result = check_real_array(points, "points")
     if result.ndim == 0 or result.shape[-1] != 2:
-        raise ValueError(f"points: expected an array of shape (..., 2), not {result.shape}")
+        raise ValueError(
+            f"points: expected an array of shape (..., 2), not {result.shape}"
+            f"{transpose_hint(result.shape)}"
+        )
     check_lengths(result, "points")
     return result
 
@@ -137,16 +155,30 @@ def check_box(domain: Any, name: str = "domain") -> FloatArray:
     if box.shape != (2, 2):
         raise ValueError(
             f"{name}: expected ((x_min, y_min), (x_max, y_max)), not an array of shape {box.shape}"
+            f"{_extent_hint(box)}"
         )
     if not (box[1] > box[0]).all():
         raise ValueError(
-            f"{name}: expected x_min < x_max and y_min < y_max, not {box.tolist()}; "
-            "a domain needs an area"
+            f"{name}: expected ((x_min, y_min), (x_max, y_max)) with x_min < x_max and "
+            f"y_min < y_max, not {box.tolist()}{_extent_hint(box) or '; a domain needs an area'}"
         )
     check_lengths(box, name)
     for side in range(2):
         check_extent(box[:, side, None], name)
     return box
+
+
+def _extent_hint(box: FloatArray) -> str:
+    """Say how to give what looks like (x_min, x_max, y_min, y_max), in pairs or not."""
+    if box.size != 4:
+        return ""
+    x0, x1, y0, y1 = box.ravel().tolist()
+    if not (x0 < x1 and y0 < y1):
+        return ""
+    return (
+        "; that looks like matplotlib's extent (x_min, x_max, y_min, y_max), of which the domain "
+        f"is (({x0:g}, {y0:g}), ({x1:g}, {y1:g}))"
+    )
 
 
 def check_number_of_sites(positions: Any, name: str = "positions") -> None:
@@ -166,6 +198,7 @@ def check_positions(positions: Any, name: str = "positions") -> FloatArray:
     if result.ndim != 2 or result.shape[1] != 2 or len(result) == 0:
         raise ValueError(
             f"{name}: expected an array of shape (n, 2) with n >= 1, not {result.shape}"
+            f"{transpose_hint(result.shape)}"
         )
     check_lengths(result, name)
     check_extent(result, name)

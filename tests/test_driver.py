@@ -78,7 +78,7 @@ def test_the_device(name: FaceName) -> None:
     [
         ("framework", "tensorflow", ["'numpy'", "'jax'", "'torch'"]),
         ("framework", "PyTorch", ["'numpy'", "'jax'", "'torch'"]),
-        ("dtype", "float32", ["'FP32'", "'FP64'"]),
+        ("dtype", "half", ["'FP32'", "'FP64'"]),
         ("dtype", "FP16", ["'FP32'", "'FP64'"]),
         ("device", "tv", ["'cpu'", "'cuda'", "'gpu'"]),
     ],
@@ -166,3 +166,31 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
     for other in values[1:]:
         for one, two in zip(values[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
+
+
+def test_numpy_names_of_dtypes() -> None:
+    for name, kept in (("float32", "FP32"), ("float64", "FP64"), ("FP32", "FP32")):
+        driver.dtype = name
+        assert driver.dtype == kept
+    with pytest.raises(ValueError, match="'FP32', 'FP64', not 'float16'"):
+        driver.dtype = "float16"
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [("torch", "cuda:40"), ("torch", "tpu"), ("jax", "cpu:40")]
+)
+def test_a_device_that_does_not_exist(name: FaceName, missing: str) -> None:
+    Face(name)  # imports it
+    driver.framework = name
+    with pytest.raises(ValueError, match=rf"device that {name} has, not '{missing}'"):
+        driver.device = missing
+    assert driver.device is None
+    driver.framework = "numpy"
+    driver.device = missing  # for a framework that is chosen later
+    with pytest.raises(ValueError, match=rf"device that {name} has, not '{missing}'"):
+        driver.framework = name
+    assert driver.framework == "numpy"
+
+
+def test_settings_can_be_read_at_a_glance() -> None:
+    assert repr(driver).startswith("Driver(framework='numpy', dtype='FP64', device=None, threads=")

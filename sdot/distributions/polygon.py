@@ -12,7 +12,7 @@ from sdot.cached_property import cached_property
 from sdot.cgal_wrap.triangulation.polygon_triangulation import meeting_sides, polygon_triangles
 from sdot.distributions.convex_pieces import Pieces, PiecewiseAffineDensity
 from sdot.limits import check_extent, check_lengths
-from sdot.validation import FloatArray, check_mass, check_real_array, freeze
+from sdot.validation import FloatArray, check_mass, check_real_array, freeze, transpose_hint
 
 __all__ = ["Polygon", "check_simple_polygon", "is_convex"]
 
@@ -112,6 +112,7 @@ def check_simple_polygon(vertices: Any, name: str) -> FloatArray:
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ValueError(
             f"{name}: expected an array of shape (k, 2) with k >= 3, not {corners.shape}"
+            f"{transpose_hint(corners.shape)}"
         )
     check_lengths(corners, "vertices")
     check_extent(corners, "vertices")

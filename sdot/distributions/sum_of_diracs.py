@@ -20,6 +20,7 @@ from sdot.validation import (
     check_positions,
     check_weights,
     freeze,
+    transpose_hint,
 )
 
 __all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
@@ -131,7 +132,9 @@ class SumOfDiracs(Distribution[Array_co]):
     def _check_traced(self) -> None:
         shape = getattr(self.positions, "shape", None)
         if shape is not None and (len(shape) != 2 or shape[1] != 2 or shape[0] == 0):
-            raise ValueError(f"positions: expected shape (n, 2) with n >= 1, not {shape}")
+            raise ValueError(
+                f"positions: expected shape (n, 2) with n >= 1, not {shape}{transpose_hint(shape)}"
+            )
         weights_shape = getattr(self.weights, "shape", None)
         if weights_shape is not None and weights_shape != (len(self),):
             raise ValueError(

@@ -29,6 +29,7 @@ from sdot.validation import (
     check_positive,
     check_real_array,
     freeze,
+    transpose_hint,
 )
 
 __all__ = ["SumOfGaussians"]
@@ -390,7 +391,10 @@ def check_covariances(covs: FloatArray) -> None:
 def _check_shapes(means: Any, covs: Any, weights: Any) -> None:
     shape = np.shape(means)
     if len(shape) != 2 or shape[1] != 2 or shape[0] == 0:
-        raise ValueError(f"means: expected shape (k, 2) with k >= 1, not {tuple(shape)}")
+        raise ValueError(
+            f"means: expected shape (k, 2) with k >= 1, not {tuple(shape)}"
+            f"{transpose_hint(tuple(shape))}"
+        )
     count = shape[0]
     if np.shape(covs) not in {(count,), (count, 2), (count, 2, 2)}:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -105,3 +106,47 @@ def test_a_recording_would_be_a_constant(solve: Callable[..., Any], requires_gra
     positions = torch.tensor(random_sites(5), requires_grad=requires_grad)
     with pytest.raises(TypeError, match=r"torch\.jit\.trace"):
         torch.jit.trace(traced, (positions,))
+
+
+@pytest.mark.parametrize("make", [SumOfDiracs, PowerDiagram, Polygon])
+def test_points_as_columns(make: Callable[[Any], Any]) -> None:
+    with pytest.raises(ValueError, match=r"\(2, 5\); transpose it\?"):
+        make(random_sites(5).T)
+
+
+def test_points_to_evaluate_at_as_columns() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 5\); transpose it\?"):
+        Box(((0, 0), (1, 1))).evaluate(random_sites(5).T)
+
+
+def test_arrays_that_are_not_wrapped() -> None:
+    sites, image = random_sites(5), np.ones((3, 4))
+    for points in (sites, sites.tolist(), torch.tensor(sites)):
+        with pytest.raises(TypeError, match=r"wrap arrays: SumOfDiracs\(points\)$"):
+            distance(points, PolynomialGrid(image))
+    with pytest.raises(TypeError, match=r"PolynomialGrid\(values\) and SumOfDiracs\(points\)$"):
+        optimal_transport_plan(sites, image)
+    with pytest.raises(TypeError, match=r"not str and PolynomialGrid$"):
+        distance("points.csv", PolynomialGrid(image))
+
+
+@pytest.mark.parametrize("extent", [(0, 2, 1, 4), ((0, 1), (0, 1)), ((-3, 2), (-4, 4))])
+def test_the_extent_of_a_picture_is_no_domain(extent: Any) -> None:
+    x0, x1, y0, y1 = np.ravel(extent).tolist()
+    box = f"(({x0}, {y0}), ({x1}, {y1}))"
+    with pytest.raises(ValueError, match=f"extent.*{re.escape(box)}"):
+        PolynomialGrid([[1.0]], domain=extent)
+
+
+@pytest.mark.parametrize("array", [None, "0.1 0.2", {"x": 1}])
+def test_what_no_conversion_would_help(array: Any) -> None:
+    with pytest.raises(TypeError, match="real numbers, not") as caught:
+        SumOfDiracs(array)
+    assert "float64" not in str(caught.value)
+
+
+def test_tensors_that_keep_no_entries() -> None:
+    with pytest.raises(TypeError, match=r"meta device.*to_empty"):
+        SumOfDiracs(torch.zeros((3, 2), device="meta"))
+    with pytest.raises(TypeError, match=r"sparse.*to_dense\(\)"):
+        SumOfDiracs(torch.tensor(SQUARE).to_sparse())
