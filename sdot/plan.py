@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 import scipy
@@ -13,12 +13,16 @@ from sdot.cached_property import cached_property
 from sdot.derivatives import Linearisation, hessian_operator
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
+from sdot.drawing import draw
 from sdot.placed_diagram import PlacedDiagram
 from sdot.power_diagram import PowerDiagram, non_convex
 from sdot.records import Record
 from sdot.results import PlanArrays, ResultFormat
 from sdot.solver.solution import Solution, Status
 from sdot.validation import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["OtPlan"]
 
@@ -219,6 +223,27 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         if domain is not None:
             region = non_convex(self.density.region)
         return PowerDiagram.placed(solution.positions, solution.potentials, placed, domain, region)
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw density, cells and sites with matplotlib: `sdot.plot.plot_plan`, with its options.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4]]), Box(((0, 0), (1, 1))))
+        >>> ax = plan.plot(values=plan.potentials, colorbar="potential")
+        """
+        axes: Axes = draw("plot_plan", self, ax, options)
+        return axes
 
     def __repr__(self) -> str:
         if self._solution is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import Density, Frame
 from sdot.distributions.polygon import check_simple_polygon, is_convex
 from sdot.distributions.regions import overlay, segments_of
+from sdot.drawing import draw
 from sdot.driver import driver
 from sdot.placed_diagram import PlacedDiagram, polygon_moments
 from sdot.records import Record, check_part
@@ -35,6 +36,9 @@ from sdot.validation import (
     check_weights,
     freeze,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["PowerDiagram", "non_convex"]
 
@@ -245,6 +249,27 @@ class PowerDiagram(Record):
         return PowerDiagram.placed(
             self.positions, self.weights, self._placed, domain, non_convex(region)
         )
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the cells and sites, with matplotlib: `sdot.plot.plot_diagram`, with its options.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from sdot import PowerDiagram
+        >>> diagram = PowerDiagram([[0.2, 0.3], [0.7, 0.6]], domain=((0, 0), (1, 1)))
+        >>> ax = diagram.plot(values=diagram.areas)
+        """
+        axes: Axes = draw("plot_diagram", self, ax, options)
+        return axes
 
     def moments(self, density: Density) -> CellIntegrals:
         """Return the masses, centroids and second moments of a density over the cells.

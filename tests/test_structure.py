@@ -42,6 +42,7 @@ LAYERS = {
         "records",
         "errors",
         "driver",
+        "drawing",
     ),
     "compiled": ("cgal_wrap",),
     "diagrams": ("diagrams",),
@@ -57,7 +58,7 @@ ORDER = list(LAYERS)
 # Settings are read where a call comes in. Of a density's methods one is a door: `evaluate`.
 DOORS = ("distributions.density",)
 # What is loaded when it is first needed: adapters by name, matplotlib.
-LOADERS = ("__init__", "adapters", "adapters.jax_pytrees", "plot")
+LOADERS = ("__init__", "adapters", "adapters.jax_pytrees", "drawing", "plot.figure")
 
 
 def _layer(module: str) -> str:

@@ -24,6 +24,7 @@ from sdot.distributions.density_derivatives import (
 )
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sampling import check_count
+from sdot.drawing import draw
 from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
 from sdot.execution import SERIAL, Execution
@@ -31,6 +32,8 @@ from sdot.memo import Latest
 from sdot.validation import FloatArray, check_points
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from sdot.distributions.sum_of_densities import SumOfDensities
 
 __all__ = [
@@ -265,6 +268,26 @@ class Density(Distribution[Array_co]):
                [2., 0.]])
         """
         return self.snapshot.values_at(check_points(points), driver.execution)
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the density, with matplotlib: `sdot.plot.plot_density`, with its options.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from sdot import Box
+        >>> ax = Box(((0, 0), (2, 2))).plot(colorbar=True)
+        """
+        axes: Axes = draw("plot_density", self, ax, options)
+        return axes
 
     def sample(self, n: int, rng: np.random.Generator | int | None = None) -> FloatArray:
         """Return independent random points of the density, scaled to mass one.

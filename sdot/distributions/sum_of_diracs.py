@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.distributions.computed import computed
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import Distribution, kept
+from sdot.drawing import draw
 from sdot.frameworks import common_framework
 from sdot.limits import check_ratio
 from sdot.validation import (
@@ -22,6 +23,9 @@ from sdot.validation import (
     freeze,
     transpose_hint,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
 
@@ -140,6 +144,26 @@ class SumOfDiracs(Distribution[Array_co]):
             raise ValueError(
                 f"weights: expected one number per site, shape ({len(self)},), not {weights_shape}"
             )
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the Diracs as dots, with matplotlib: `sdot.plot.plot_diracs`, with its options.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from sdot import SumOfDiracs
+        >>> ax = SumOfDiracs([[0.2, 0.3], [0.7, 0.6]]).plot(color="tab:red")
+        """
+        axes: Axes = draw("plot_diracs", self, ax, options)
+        return axes
 
 
 class SumOfWeightedDiracs(SumOfDiracs[Array_co]):
