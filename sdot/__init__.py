@@ -17,9 +17,11 @@ from sdot.distributions.sum_of_gaussians import SumOfGaussians
 from sdot.driver import driver
 from sdot.errors import ConvergenceError, NotDifferentiableError
 from sdot.hessian import hessian_product
+from sdot.lloyd import LloydResult, lloyd
 from sdot.optimal_transport_plan import optimal_transport_plan
 from sdot.plan import OtPlan
 from sdot.power_diagram import PowerDiagram
+from sdot.quantize import quantize
 
 if TYPE_CHECKING:
     from sdot import plot
@@ -32,6 +34,7 @@ __version__: str
 __all__ = [
     "Box",
     "ConvergenceError",
+    "LloydResult",
     "Mesh",
     "NotDifferentiableError",
     "OtPlan",
@@ -46,8 +49,10 @@ __all__ = [
     "distance",
     "driver",
     "hessian_product",
+    "lloyd",
     "optimal_transport_plan",
     "plot",
+    "quantize",
 ]
 
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sdot.lloyd import LloydResult
     from sdot.plan import OtPlan
 
 __all__ = ["ConvergenceError", "NotDifferentiableError"]
 
 
 class ConvergenceError(RuntimeError):
-    """The solver stopped before the cell masses reached the tolerance.
+    """The solver stopped before the cell masses, or `lloyd` the gradient, reached the tolerance.
 
     Attributes
     ----------
     plan : OtPlan or None
         The best plan found. Its ``status`` gives the mass error that was reached.
+    result : LloydResult or None
+        What `lloyd` has found, if it was called.
     """
 
-    def __init__(self, message: str, plan: OtPlan | None = None) -> None:
+    def __init__(
+        self, message: str, plan: OtPlan | None = None, result: LloydResult | None = None
+    ) -> None:
         super().__init__(message)
-        self.plan = plan
+        self.plan, self.result = plan, result
 
 
 class NotDifferentiableError(ValueError):

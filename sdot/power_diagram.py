@@ -18,7 +18,7 @@ from sdot.diagram_integrals import (
 )
 from sdot.diagrams import DiagramArrays, IndexArray
 from sdot.distributions.convex_hull import convex_hull
-from sdot.distributions.density import Density, Frame
+from sdot.distributions.density import Density, Frame, check_density
 from sdot.distributions.polygon import check_simple_polygon, is_convex
 from sdot.distributions.regions import overlay, segments_of
 from sdot.drawing import draw
@@ -302,7 +302,7 @@ class PowerDiagram(Record):
         (array([1., 1.]), array([[0.5, 0.5],
                [1.5, 0.5]]))
         """
-        return cell_integrals(self._placed, _check_density(density), self.domain, self.region)
+        return cell_integrals(self._placed, check_density(density), self.domain, self.region)
 
     def mass_jacobian(self, density: Density) -> MassJacobian:
         """Return the derivatives of the cells' masses with respect to weights and positions.
@@ -338,7 +338,7 @@ class PowerDiagram(Record):
         array([[ 1., -1.],
                [-1.,  1.]])
         """
-        density = _check_density(density)
+        density = check_density(density)
         return mass_jacobian(self._placed, self.positions, density, self.domain, self.region)
 
     @cached_property
@@ -374,14 +374,6 @@ def non_convex(rings: Sequence[FloatArray] | None) -> tuple[FloatArray, ...] | N
     if rings is None or (len(rings) == 1 and is_convex(rings[0])):
         return None
     return tuple(rings)
-
-
-def _check_density(density: Any) -> Density:
-    if not isinstance(density, Density):
-        raise TypeError(
-            f"density: expected a density such as PolynomialGrid, not {type(density).__name__}"
-        )
-    return density
 
 
 def _check_polygon(polygon: Any) -> FloatArray:

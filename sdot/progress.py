@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from sdot.solver.newton import NewtonProgress
 
@@ -13,25 +14,32 @@ __all__ = ["ProgressLine", "reporting"]
 
 _SILENT_SECONDS = 2.0
 
+Step = TypeVar("Step")
+
+
+def newton_step(progress: NewtonProgress) -> str:
+    """Describe a step of a solve."""
+    return (
+        f"step {progress.iteration}, mass error {progress.mass_error:.1e}, "
+        f"smallest cell {progress.smallest_mass:.1e}, step length {progress.step_length:.2g}"
+    )
+
 
 class ProgressLine:
     """A callback that keeps one line up to date, once a solve has taken two seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, describe: Callable[[Any], str] = newton_step) -> None:
         self._start = time.monotonic()
         self._has_written = False
+        self._describe = describe
 
-    def __call__(self, progress: NewtonProgress) -> None:
-        """Show a Newton step."""
+    def __call__(self, step: Any) -> None:
+        """Show a step."""
         seconds = time.monotonic() - self._start
         if seconds < _SILENT_SECONDS:
             return
         self._has_written = True
-        sys.stderr.write(
-            f"\rsdot: step {progress.iteration}, mass error {progress.mass_error:.1e}, "
-            f"smallest cell {progress.smallest_mass:.1e}, "
-            f"step length {progress.step_length:.2g}, {seconds:.0f} s   "
-        )
+        sys.stderr.write(f"\rsdot: {self._describe(step)}, {seconds:.0f} s   ")
         sys.stderr.flush()
 
     def close(self) -> None:
@@ -42,15 +50,17 @@ class ProgressLine:
 
 @contextmanager
 def reporting(
-    callback: Callable[[NewtonProgress], None] | None, progress: bool
-) -> Iterator[Callable[[NewtonProgress], None] | None]:
+    callback: Callable[[Step], None] | None,
+    progress: bool,
+    describe: Callable[[Any], str] = newton_step,
+) -> Iterator[Callable[[Step], None] | None]:
     """Give a callback, for the time of a solve, that shows its progress too if asked for."""
     if not progress:
         yield callback
         return
-    line = ProgressLine()
+    line = ProgressLine(describe)
 
-    def report(step: NewtonProgress) -> None:
+    def report(step: Step) -> None:
         line(step)
         if callback is not None:
             callback(step)

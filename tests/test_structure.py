@@ -48,6 +48,7 @@ LAYERS = {
     "diagrams": ("diagrams",),
     "distributions": ("distributions",),
     "solver": ("solver",),
+    "quantisation": ("quantisation",),
     "derivatives": ("derivatives",),
     "public": (),
     "adapters": ("adapters",),

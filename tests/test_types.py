@@ -40,9 +40,16 @@ ignore_missing_imports = true
 NUMPY = "numpy.floating[Any]"
 JAX = "jax.Array"
 TORCH = "torch.Tensor"
+DIRACS = "sdot.distributions.sum_of_diracs.SumOfDiracs"
 NUMPY_ARRAY = "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.floating[Any]]]"
 
 EXPRESSIONS = [
+    ("lloyd(points, Box()).positions", NUMPY_ARRAY),
+    ("lloyd(points, Box(), numpy_array).distance", NUMPY),
+    ("lloyd(jax_array, Box()).distance", JAX),
+    ("lloyd(points, PolynomialGrid(tensor)).masses", TORCH),
+    ("quantize(PolynomialGrid(jax_array), 3)", f"{DIRACS}[{JAX}]"),
+    ("quantize(PolynomialGrid(tensor), 3)", f"{DIRACS}[{TORCH}]"),
     ("distance(SumOfDiracs(points), Box())", NUMPY),
     ("distance(SumOfDiracs(numpy_array), PolynomialGrid(numpy_array))", NUMPY),
     ("distance(SumOfDiracs(numpy_array, [1.0, 2.0]), Polygon(points))", NUMPY),

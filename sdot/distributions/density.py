@@ -46,6 +46,7 @@ __all__ = [
     "Frame",
     "Rounding",
     "SolvedCells",
+    "check_density",
 ]
 
 
@@ -367,3 +368,12 @@ class Density(Distribution[Array_co]):
                 "available"
             )
         return NoDerivative(len(cells.centres))
+
+
+def check_density(density: Any, name: str = "density") -> Density:
+    """Refuse what is not a density."""
+    if not isinstance(density, Density):
+        raise TypeError(
+            f"{name}: expected a density such as PolynomialGrid, not {type(density).__name__}"
+        )
+    return density

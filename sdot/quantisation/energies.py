@@ -1,0 +1,147 @@
+"""What is minimised over the positions of sites: the cost of transport from a density to them.
+
+With masses m_i that are given it is F(y) = W2^2(sum_i m_i delta_{y_i}, rho), and the cells are
+power cells; with free masses the integral of min_i |x - y_i|^2, and they are Voronoi cells. In both
+cases
+
+    F(y) = sum_i integral over C_i of |x - y_i|^2,     dF/dy_i = 2 m_i (y_i - b_i),
+
+b_i the barycentre of cell i and m_i its mass, by the envelope theorem: the cells are the best ones
+for y. And F is a quadratic function, sum_i m_i |y_i|^2 for given masses, minus a convex one, so
+that Lloyd's step y <- b is a gradient step that never increases it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sdot.cached_property import cached_property
+from sdot.diagrams import DiagramArrays
+from sdot.distributions.density import Density, Frame
+from sdot.distributions.memory import Memory
+from sdot.errors import ConvergenceError
+from sdot.execution import Execution
+from sdot.solver.solve import Options, solve
+from sdot.validation import FloatArray
+
+__all__ = ["Energy", "FixedMasses", "FreeMasses", "Quantised"]
+
+# The size of a density is that of a box with all but this share of its mass.
+_TAIL = 1e-3
+# A solve that has stalled with smaller mass errors is good enough to go on with.
+_USABLE = 1e-6
+_NEWTON_STEPS = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Quantised:
+    """Sites, and their cells.
+
+    Attributes
+    ----------
+    positions, masses, barycenters : sites (n, 2), and what the density has in their cells; sites
+        without mass are their own barycentres.
+    gaps : positions less barycenters (n, 2), formed before these were rounded.
+    value : the energy.
+    accuracy : the relative error that masses may have.
+    """
+
+    positions: FloatArray
+    masses: FloatArray
+    barycenters: FloatArray
+    gaps: FloatArray
+    value: float
+    accuracy: float
+
+    @cached_property
+    def gradient(self) -> FloatArray:
+        """The derivative (n, 2) of the energy."""
+        return np.asarray(2.0 * self.masses[:, None] * self.gaps)
+
+    @cached_property
+    def relative_gradient(self) -> float:
+        """The gradient's norm relative to the energy: see `lloyd`."""
+        moved = float((self.masses * (self.gaps**2).sum(axis=1)).sum())
+        return math.sqrt(moved / self.value) if self.value > 0 else 0.0
+
+
+class Energy(Protocol):
+    """A function of the positions of sites."""
+
+    diagrams: int  # built so far
+
+    def at(self, positions: FloatArray, accuracy: float) -> Quantised:
+        """Return the cells of sites (n, 2), with masses right to a relative accuracy."""
+
+
+class FixedMasses:
+    """The energy of sites whose masses are given: `at` starts from the last solution."""
+
+    def __init__(self, density: Density, masses: FloatArray, execution: Execution) -> None:
+        self._density, self._execution = density, execution
+        self._masses = masses * (density.total_mass / masses.sum())
+        self._memory = Memory()
+        self.diagrams = 0
+
+    def at(self, positions: FloatArray, accuracy: float) -> Quantised:
+        """Return the power cells with the masses that are given."""
+        options = Options(accuracy, _NEWTON_STEPS, warm_start=True)
+        solution = solve(
+            positions,
+            self._masses,
+            self._density,
+            options,
+            [self._memory],
+            execution=self._execution,
+        )
+        self.diagrams += solution.status.diagrams
+        if not solution.status.converged and solution.status.mass_error > _USABLE:
+            raise ConvergenceError(
+                f"cells of the masses that are wanted: {solution.status.message}"
+            )
+        heavy = (self._masses > 0)[:, None]
+        return Quantised(
+            positions,
+            self._masses,
+            np.where(heavy, solution.barycenters, positions),
+            np.where(heavy, solution.gaps, 0.0),
+            solution.value,
+            accuracy,
+        )
+
+
+class FreeMasses:
+    """The energy of sites that get whatever is nearest to them: that of k-means."""
+
+    def __init__(self, density: Density, execution: Execution) -> None:
+        low, high = density.essential_box(_TAIL)
+        # The same scale on both axes: nearest is nearest.
+        self._frame = Frame(low, np.full(2, (high - low).max()))
+        self._kernel = density.kernel(self._frame, execution)
+        self._mass, self._execution = density.total_mass, execution
+        self.diagrams = 0
+
+    def at(self, positions: FloatArray, accuracy: float) -> Quantised:
+        """Return the Voronoi cells."""
+        sites = self._frame.apply(positions)
+        diagram = DiagramArrays.build(sites, np.zeros(len(sites)), self._execution)
+        self.diagrams += 1
+        found = self._kernel.moments(diagram)
+        filled = (found.masses > 0)[:, None]
+        gaps = np.where(filled, sites - found.centroids, 0.0)
+        moved = (found.masses * (gaps**2).sum(axis=1)).sum()
+        spread = found.second_moments[:, [0, 2]].sum()
+        scale = float(self._frame.scale[0])
+        barycenters = self._frame.origin + scale * found.centroids
+        return Quantised(
+            positions,
+            self._mass * found.masses,
+            np.where(filled, barycenters, positions),
+            scale * gaps,
+            self._mass * scale**2 * float(moved + spread),
+            accuracy,
+        )

@@ -1,0 +1,53 @@
+"""Sites to start from: random points of a density, averaged in small groups of neighbours.
+
+Random points clump and leave gaps, with cells of a mass from next to nothing to many times the
+mean. Of many more of them, in the order of a Hilbert curve, groups of neighbours have nearly the
+same mass each, and lie within a square or two: their means have a third of the energy, at the cost
+of sorting them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
+from sdot.distributions.density import Density
+from sdot.distributions.sampling import choose
+from sdot.execution import Execution
+from sdot.validation import FloatArray
+
+__all__ = ["equal_sites", "free_sites"]
+
+_GROUP = 8  # points for one site
+
+
+def equal_sites(density: Density, count: int, rng: np.random.Generator) -> FloatArray:
+    """Return sites (count, 2) with about the same mass around each."""
+    points = _sorted_points(density, count, rng)
+    return np.asarray(points.reshape(count, -1, 2).mean(axis=1))
+
+
+def free_sites(
+    density: Density, count: int, rng: np.random.Generator, execution: Execution
+) -> FloatArray:
+    """Return sites (count, 2), as dense as the best ones whose masses are free.
+
+    That is in proportion to the square root of the density (Zador), so every point of it counts as
+    one over that.
+    """
+    points = _sorted_points(density, count, rng)
+    heights = density.values_at(points, execution)
+    counts = np.sqrt(1.0 / np.maximum(heights, 1e-300 + 1e-12 * heights.max()))
+    ends = np.cumsum(counts)
+    group = np.minimum(((ends - 0.5 * counts) * (count / ends[-1])).astype(np.intp), count - 1)
+    sizes = np.bincount(group, minlength=count)
+    sums = np.stack([np.bincount(group, points[:, k], count) for k in range(2)], axis=1)
+    alone = sizes == 0
+    sites = sums / np.maximum(sizes, 1)[:, None]
+    sites[alone] = points[choose(counts, int(alone.sum()), rng)]
+    return np.asarray(sites)
+
+
+def _sorted_points(density: Density, count: int, rng: np.random.Generator) -> FloatArray:
+    points = density.draw(_GROUP * count, rng)
+    return np.asarray(points[hilbert_order(points)])
