@@ -89,6 +89,13 @@ class DiagramArrays(Record):
             self.edge_sites, len(self.positions)
         )
 
+    @cached_property
+    def neighbors(self) -> tuple[IndexArray, IndexArray]:
+        """Offsets (n + 1,) and the neighbours of each site (2 e,)."""
+        offsets, edges = self.cells
+        own = np.repeat(np.arange(len(self.positions), dtype=np.int32), np.diff(offsets))
+        return offsets, self.edge_sites[edges].sum(axis=1, dtype=np.int32) - own
+
     def polygons(
         self, domain: FloatArray, execution: Execution = SERIAL
     ) -> tuple[FloatArray, npt.NDArray[np.int64]]:

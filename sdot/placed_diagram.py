@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
+from sdot.cgal_wrap.diagram import point_location
 from sdot.diagrams import DiagramArrays, IndexArray
 from sdot.distributions.density import Frame
 from sdot.driver import driver
+from sdot.execution import Execution
 from sdot.records import Record, check_part
 from sdot.validation import FloatArray
 
@@ -64,6 +66,21 @@ class PlacedDiagram(Record):
     def to_plane(self, points: FloatArray) -> FloatArray:
         """Map frame to original coordinates."""
         return np.asarray(self.frame.origin + self.frame.scale * points)
+
+    def locate(self, points: FloatArray, execution: Execution) -> npt.NDArray[np.int64]:
+        """The caller's sites (...) whose cells hold points (..., 2) of the caller's plane.
+
+        The least of those that are equally near.
+        """
+        arrays = self.arrays
+        found = point_location.locate(
+            (arrays.positions, arrays.weights, arrays.low_weights),
+            (*arrays.neighbors, arrays.is_hidden, self.owners.astype(np.int64, copy=False)),
+            tuple(self.frame),
+            points.reshape(-1, 2),
+            execution.threads,
+        )
+        return found.reshape(points.shape[:-1])  # type: ignore[no-any-return]
 
     def polygons(self, domain: FloatArray) -> tuple[FloatArray, Offsets]:
         """Corners, in the frame, and offsets (n + 1,) of the cells in a convex domain (k, 2)."""

@@ -31,6 +31,7 @@ from sdot.validation import (
     box_corners,
     check_box,
     check_convex_domain,
+    check_points,
     check_positions,
     check_real_array,
     check_weights,
@@ -249,6 +250,42 @@ class PowerDiagram(Record):
         return PowerDiagram.placed(
             self.positions, self.weights, self._placed, domain, non_convex(region)
         )
+
+    def locate(self, x: Any) -> npt.NDArray[np.int64]:
+        """Return in whose cells points are.
+
+        Parameters
+        ----------
+        x : array_like, (..., 2)
+            Points in any shape, of any framework.
+
+        Returns
+        -------
+        numpy.ndarray, (...)
+            For each point the index of the site ``i`` with the least ``|x - y_i|**2 - w_i``, int64:
+            decided exactly, as the diagram itself is. Of sites that are equally near it is the
+            first. A site without a cell is never found, but every point has one that is: outside
+            of the domain, to which cells are only cut, it is the one of the whole plane.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For points of a wrong shape or type, or with NaN or infinite entries.
+
+        Notes
+        -----
+        Walks from cell to cell, for many points along a space-filling curve: O(1) for each of as
+        many points as sites or more, O(n**(1/3)) for a single one, where sites lie evenly. On all
+        threads of `sdot.driver`.
+
+        Examples
+        --------
+        >>> from sdot import PowerDiagram
+        >>> diagram = PowerDiagram([[0.25, 0.5], [0.75, 0.5]], weights=[0.2, 0.0])
+        >>> diagram.locate([[0.0, 0.5], [0.6, 0.5], [0.9, 0.5]])
+        array([0, 0, 1])
+        """
+        return self._placed.locate(check_points(x, "x"), driver.execution)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the cells and sites, with matplotlib: `sdot.plot.plot_diagram`, with its options.

@@ -85,15 +85,15 @@ def transpose_hint(shape: tuple[int, ...]) -> str:
     return "; transpose it?" if is_turned else ""
 
 
-def check_points(points: Any) -> FloatArray:
+def check_points(points: Any, name: str = "points") -> FloatArray:
     """Return points of the plane (..., 2)."""
-    result = check_real_array(points, "points")
+    result = check_real_array(points, name)
     if result.ndim == 0 or result.shape[-1] != 2:
         raise ValueError(
-            f"points: expected an array of shape (..., 2), not {result.shape}"
+            f"{name}: expected an array of shape (..., 2), not {result.shape}"
             f"{transpose_hint(result.shape)}"
         )
-    check_lengths(result, "points")
+    check_lengths(result, name)
     return result
 
 

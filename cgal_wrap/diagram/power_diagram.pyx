@@ -20,10 +20,11 @@ cdef extern from "triangulation/faces.hpp" namespace "sdot::triangulation" nogil
         vector[int32_t] hidden_sites
         cpp_bool planar()
 
-cdef extern from "triangulation/regular_triangulation.hpp" namespace "sdot::triangulation" nogil:
+cdef extern from "triangulation/hilbert_order.hpp" namespace "sdot::triangulation" nogil:
     void c_hilbert_order "sdot::triangulation::hilbert_order"(
         const double*, size_t, int32_t*) except +
 
+cdef extern from "triangulation/regular_triangulation.hpp" namespace "sdot::triangulation" nogil:
     cdef cppclass RegularTriangulation:
         RegularTriangulation() except +
         void insert(const WeightedSites&, const int32_t*, size_t, size_t) except +

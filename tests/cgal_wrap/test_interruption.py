@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from sdot.cgal_wrap.diagram.point_location import locate
 from sdot.cgal_wrap.diagram.power_diagram import Triangulator, hilbert_order
 from sdot.cgal_wrap.entropic.entropic_transport import log_sum, soft_c_transform
 from sdot.cgal_wrap.grid.grid_integrals import GridKernel, pull_back
@@ -84,6 +85,20 @@ def repair_by_many_flips() -> Call:
     return lambda: triangulator.repaired_power_diagram(moved, zeros, 2)
 
 
+def location_of_many_points() -> Call:
+    """One cell after the other along a line, from any to any."""
+    count = 20_000
+    x = np.linspace(0.0, 1.0, count)
+    sites, zeros = np.stack([x, 0 * x], axis=1), np.zeros(count)
+    offsets = np.minimum(2 * np.arange(count + 1), 2 * count - 2).astype(np.int32)
+    offsets[1:-1] -= 1
+    around = np.stack([np.arange(count) - 1, np.arange(count) + 1], axis=1).ravel()[1:-1]
+    graph = offsets, around.astype(np.int32), zeros.astype(np.uint8), np.arange(count)
+    frame = np.zeros(2), np.ones(2)
+    points = np.random.default_rng(0).random((2_000_000, 2))
+    return lambda: locate((sites, zeros, zeros), graph, frame, points, 2)
+
+
 def multigrid_of_many_nodes() -> Call:
     nodes = np.arange(1600 * 1600, dtype=np.int32).reshape(1600, 1600)
     along, across = (nodes[:, :-1], nodes[:, 1:]), (nodes[:-1], nodes[1:])
@@ -110,6 +125,7 @@ def transforms_at_many_sites() -> Call:
         masses_along_many_edges,
         pull_back_to_many_pixels,
         repair_by_many_flips,
+        location_of_many_points,
         multigrid_of_many_nodes,
         sums_of_many_exponentials,
         transforms_at_many_sites,
