@@ -74,6 +74,17 @@ def test_cells_are_empty_at_the_potential_and_not_above(density: object) -> None
         assert heights.min() >= plan.potentials[site] - 1e-13
 
 
+@pytest.mark.parametrize("shift", [(2.0**20, -(2.0**19)), (2.0**26, 3.0)])
+def test_far_sites_have_the_places_and_potentials_of_near_ones(shift: tuple[float, ...]) -> None:
+    """Where all sites move by s, weights change by 2 s . y and a constant."""
+    sites, density = np.round(SITES * 2**20) / 2**20, PolynomialGrid(random_image())
+    near = optimal_transport_plan(SumOfDiracs(sites, WEIGHTS), density, tol=1e-12)
+    far = optimal_transport_plan(SumOfDiracs(sites + shift, WEIGHTS), density, tol=1e-12)
+    np.testing.assert_allclose(far.barycenters, near.barycenters, rtol=0, atol=1e-10)
+    change = far.potentials - near.potentials - 2 * sites @ np.array(shift)
+    np.testing.assert_allclose(change, change[0], rtol=0, atol=1e-14 * np.abs(shift).max())
+
+
 def test_the_derivative_in_a_weight_is_that_from_above() -> None:
     density, found = Box(), _weight_gradient(SITES, WEIGHTS, Box())
     assert np.isfinite(found).all()

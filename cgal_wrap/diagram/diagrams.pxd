@@ -41,6 +41,7 @@ cdef extern from "diagram/cell_potential.hpp" namespace "sdot::diagram" nogil:
     cdef struct CellPotential:
         Point metric
         const double* sites
+        const double* slopes
         const double* constants
 
 cdef extern from "diagram/edge_moments.hpp" namespace "sdot::diagram" nogil:
@@ -114,11 +115,20 @@ cdef inline GaussRule gauss_rule_of(const double[::1] nodes, const double[::1] w
 
 
 cdef inline CellPotential cell_potential(
-    const double[::1] metric, const double[:, ::1] sites, const double[::1] constants
-) noexcept:
+    tuple parts
+) except *:
+    """``parts``: metric (2,), sites and slopes (n, 2), constants (n,). It must outlive the result.
+
+    On cell i it is the sum over both axes k of ``metric[k] * g[k]**2 + slopes[i, k] * g[k]``, with
+    ``g = x - sites[i]``, minus ``constants[i]``.
+    """
+    cdef const double[::1] metric, constants
+    cdef const double[:, ::1] sites, slopes
+    metric, sites, slopes, constants = parts
     cdef CellPotential potential
     potential.metric = Point(metric[0], metric[1])
     potential.sites = &sites[0, 0]
+    potential.slopes = &slopes[0, 0]
     potential.constants = &constants[0]
     return potential
 

@@ -210,19 +210,20 @@ cdef class MixtureKernel:
         self,
         const double[:, ::1] points,
         const int64_t[::1] offsets,
-        const double[::1] metric,
-        const double[:, ::1] sites,
-        const double[::1] constants,
+        tuple potential,
         int threads,
     ):
         """Integrals (k, 15) of a potential against each component, as if of mass one, times the
-        Hermite polynomials He_a(z.x) He_b(z.y), a + b = 0 ... 4, for each degree a descending."""
+        Hermite polynomials He_a(z.x) He_b(z.y), a + b = 0 ... 4, for each degree a descending.
+
+        ``potential``: see diagrams.pxd.
+        """
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-        cdef CellPotential potential = cell_potential(metric, sites, constants)
+        cdef CellPotential on_cells = cell_potential(potential)
         cdef vector[double] found
         with nogil:
             found = c_potential_integrals(
-                self.mixture, self.rules, polygons, potential, threads, pending_signal)
+                self.mixture, self.rules, polygons, on_cells, threads, pending_signal)
         check_finished(found.size() > 0)
         return np.array(<double[:found.size()]> found.data()).reshape(-1, kHermites)
 
@@ -247,23 +248,21 @@ cdef class MixtureKernel:
         self,
         const double[:, ::1] points,
         const int64_t[::1] offsets,
-        const double[::1] metric,
-        const double[:, ::1] sites,
-        const double[::1] constants,
+        tuple potential,
         bint has_border,
         int threads,
     ):
         """Derivatives of the integral of a potential with respect to the masses (k,), the means
         (k, 2) and the entries xx, xy, yy of the covariances (k, 3).
 
-        ``has_border``: whether the polygons do not fill the plane.
+        ``potential``: see diagrams.pxd; ``has_border``: whether the polygons do not fill the plane.
         """
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-        cdef CellPotential potential = cell_potential(metric, sites, constants)
+        cdef CellPotential on_cells = cell_potential(potential)
         cdef vector[ComponentDerivatives] found
         with nogil:
             found = c_pull_back(
-                self.mixture, self.rules, polygons, potential, has_border, threads,
+                self.mixture, self.rules, polygons, on_cells, has_border, threads,
                 pending_signal)
         check_finished(found.size() > 0)
         result = np.array([(d.mass, d.mean.x, d.mean.y, d.xx, d.xy, d.yy) for d in found])

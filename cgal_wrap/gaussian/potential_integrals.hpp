@@ -35,7 +35,8 @@ inline void add_integrals(const Gaussian& component, const WhitenedPolygon& whit
     const Point metric = potential.metric, gap = component.mean - potential.site(cell);
     // The potential in whitened coordinates.
     const double constant = potential(cell, component.mean);
-    const Point slope = a.transposed_times({2 * metric.x * gap.x, 2 * metric.y * gap.y});
+    const Point slope = a.transposed_times(Point{2 * metric.x * gap.x, 2 * metric.y * gap.y} +
+                                            potential.slope(cell));
     const double xx = metric.x * a.xx * a.xx + metric.y * a.yx * a.yx;
     const double xy = 2 * metric.y * a.yx * a.yy, yy = metric.y * a.yy * a.yy;
     std::size_t k = 0;

@@ -55,7 +55,7 @@ public:
         const Triangular& w = component.whitening;
         const double mass = component.mass;
         const double gx = potential_.metric.x, gy = potential_.metric.y;
-        const Point gap = component.mean - potential_.site(i);
+        const Point gap = component.mean - potential_.site(i), slope = potential_.slope(i);
         // Integrals of x - mean, and of its products with itself and with z.
         const Point first = a * m.first;
         const Point x_z{a.xx * m.xx, a.xx * m.xy};                                 // x.x z
@@ -63,13 +63,15 @@ public:
         const double xx = a.xx * x_z.x, yy = a.yx * y_z.x + a.yy * y_z.y;
         ComponentDerivatives result;
         result.mass = gx * (xx + gap.x * (2 * first.x + gap.x * m.mass)) +
-                      gy * (yy + gap.y * (2 * first.y + gap.y * m.mass)) -
-                      potential_.constants[i] * m.mass;
-        result.mean = {2 * mass * gx * (first.x + gap.x * m.mass),
-                       2 * mass * gy * (first.y + gap.y * m.mass)};
-        // Rows: the integrals of grad phi_k z, then times S^-1 A = A^-T on the right.
-        const Point row_x = w.transposed_times(mass * gx * (x_z + gap.x * m.first));
-        const Point row_y = w.transposed_times(mass * gy * (y_z + gap.y * m.first));
+                      gy * (yy + gap.y * (2 * first.y + gap.y * m.mass)) +
+                      dot(slope, first + m.mass * gap) - potential_.constants[i] * m.mass;
+        result.mean = {2 * mass * gx * (first.x + gap.x * m.mass) + mass * m.mass * slope.x,
+                       2 * mass * gy * (first.y + gap.y * m.mass) + mass * m.mass * slope.y};
+        // Rows: half the integrals of d phi / d x_k z, then times S^-1 A = A^-T on the right.
+        const Point row_x = w.transposed_times(mass * gx * (x_z + gap.x * m.first) +
+                                               0.5 * mass * slope.x * m.first);
+        const Point row_y = w.transposed_times(mass * gy * (y_z + gap.y * m.first) +
+                                               0.5 * mass * slope.y * m.first);
         result.xx = row_x.x;
         result.xy = row_x.y + row_y.x;
         result.yy = row_y.y;

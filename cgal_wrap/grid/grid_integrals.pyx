@@ -195,26 +195,23 @@ def pull_back(
     int terms,
     const double[:, ::1] points,
     const int64_t[::1] offsets,
-    const double[::1] metric,
-    const double[:, ::1] sites,
-    const double[::1] constants,
+    tuple potential,
     int threads,
 ):
     """Integrals (nx, ny, terms, terms) of a potential times s**p t**q over each pixel.
 
-    On polygon i, which must lie inside the grid, the potential is the sum over both axes k of
-    ``metric[k] * (u[k] - sites[i, k])**2``, minus ``constants[i]``; elsewhere it is zero.
+    Polygons must lie inside the grid; elsewhere the potential (see diagrams.pxd) is zero.
     """
     cdef PolynomialGrid grid = grid_without_values(x_lines, y_lines, is_uniform, terms)
     nodes, weights = gauss_rule(terms + 1)
     cdef GaussRule rule = gauss_rule_of(nodes, weights)
     cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-    cdef CellPotential potential = cell_potential(metric, sites, constants)
+    cdef CellPotential on_cells = cell_potential(potential)
     result = np.empty((grid.x.pixels, grid.y.pixels, terms, terms))
     cdef double[:, :, :, ::1] result_view = result
     with nogil:
         c_grid_pull_back(
-            grid, rule, polygons, potential, threads, &result_view[0, 0, 0, 0])
+            grid, rule, polygons, on_cells, threads, &result_view[0, 0, 0, 0])
     return result
 
 

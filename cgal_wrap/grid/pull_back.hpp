@@ -47,8 +47,8 @@ public:
           sums_(static_cast<std::size_t>(grid.x.pixels) * n_ * n_) {}
 
     void start_cell(std::size_t i) {
-        site_ = {potentials_.sites[2 * i], potentials_.sites[2 * i + 1]};
-        constant_ = potentials_.constants[i];
+        cell_ = i;
+        site_ = potentials_.site(i);
     }
 
     // The potential is a sum of functions of one coordinate, so on a box the integrals factor.
@@ -61,14 +61,16 @@ public:
                                               dot(potentials_.metric, spread)));
             return;
         }
-        integrate_square(gap.x, size.x, potentials_.metric.x, along_x_.data());
-        integrate_square(gap.y, size.y, potentials_.metric.y, along_y_.data());
+        const Point metric = potentials_.metric, slope = potentials_.slope(cell_);
+        integrate_quadratic(gap.x, size.x, metric.x, slope.x, along_x_.data());
+        integrate_quadratic(gap.y, size.y, metric.y, slope.y, along_y_.data());
+        const double constant = potentials_.constants[cell_];
         const double area = size.x * size.y;
         CompensatedSum* sums = pixel(ix);
         for (int p = 0; p < n_; ++p)
             for (int q = 0; q < n_; ++q)
                 sums[p * n_ + q].add(area * (along_x_[p] / (q + 1) + along_y_[q] / (p + 1) -
-                                             constant_ / ((p + 1) * (q + 1))));
+                                             constant / ((p + 1) * (q + 1))));
     }
 
     void piece(int ix, int iy, const Polygon& polygon) {
@@ -116,17 +118,16 @@ public:
 private:
     CompensatedSum* pixel(int ix) { return sums_.data() + static_cast<std::size_t>(ix) * n_ * n_; }
 
-    double value(Point from_site) const {
-        return potentials_.metric.x * from_site.x * from_site.x +
-               potentials_.metric.y * from_site.y * from_site.y - constant_;
-    }
+    double value(Point from_site) const { return potentials_.at_gap(cell_, from_site); }
 
-    // The integrals over s in [0, 1] of metric (gap + size s)^2 s^p.
-    void integrate_square(double gap, double size, double metric, double* result) const {
+    // The integrals over s in [0, 1] of (metric g^2 + slope g) s^p, g = gap + size s.
+    void integrate_quadratic(double gap, double size, double metric, double slope,
+                             double* result) const {
         for (int p = 0; p < n_; ++p) result[p] = 0;
         for (int g = 0; g < rule_.count; ++g) {
             const double distance = gap + size * rule_.nodes[g];
-            double term = rule_.weights[g] * metric * distance * distance;
+            double term = rule_.weights[g] * metric * distance * distance +
+                          rule_.weights[g] * slope * distance;
             for (int p = 0; p < n_; ++p, term *= rule_.nodes[g]) result[p] += term;
         }
     }
@@ -135,8 +136,8 @@ private:
     const GaussRule& rule_;
     const CellPotential& potentials_;
     const int n_;
+    std::size_t cell_ = 0;
     Point site_{0, 0};
-    double constant_ = 0;
     std::vector<double> along_x_, along_y_, piece_;
     std::vector<CompensatedSum> sums_;
     Polygon local_;

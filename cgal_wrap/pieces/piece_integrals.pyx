@@ -136,25 +136,23 @@ cdef class PiecesKernel:
         self,
         const double[:, ::1] points,
         const int64_t[::1] offsets,
-        const double[::1] metric,
-        const double[:, ::1] sites,
-        const double[::1] constants,
+        tuple potential,
         int threads,
     ):
         """Integrals over each piece (pieces, 3) of a potential, times 1 and x - first corner.
 
-        On polygon i it is ``sum_k metric_k (x_k - sites_ik)**2 - constants_i``.
+        ``potential``: see diagrams.pxd.
         """
         integrals = np.zeros((self.pieces.count, 3))
         cdef double[:, ::1] integrals_view = integrals
         cdef ConvexPolygons polygons = convex_polygons(points, offsets)
-        cdef CellPotential potential = cell_potential(metric, sites, constants)
+        cdef CellPotential on_cells = cell_potential(potential)
         nodes, weights = gauss_rule(3)
         cdef GaussRule rule = gauss_rule_of(nodes, weights)
         cdef bint finished
         with nogil:
             finished = add_potential_integrals(
-                self.pieces, self.tree.get()[0], polygons, potential, rule, threads,
+                self.pieces, self.tree.get()[0], polygons, on_cells, rule, threads,
                 pending_signal, &integrals_view[0, 0])
         check_finished(finished)
         return integrals

@@ -101,10 +101,13 @@ class Linearisation:
     @cached_property
     def density_derivative(self) -> DensityDerivative:
         """What changes of the density's arrays do to integrals over the cells."""
-        normalisation, solution = self.solution.normalisation, self.solution
-        potential = normalisation.cell_potential(solution.potentials)
+        solution = self.solution
         cells = SolvedCells(
-            solution.diagram, self.frame, potential, self._centres, solution.execution
+            solution.diagram,
+            self.frame,
+            solution.cell_potential,
+            self._centres,
+            solution.execution,
         )
         return self.density.derivative(cells)
 

@@ -208,11 +208,7 @@ class PiecesDensityKernel:
     def potential_integrals(self, diagram: DiagramArrays, potential: CellPotential) -> FloatArray:
         """Integrals over each piece (pieces, 3) of a potential, times 1 and x - first corner."""
         return self._kernel.potential_integrals(  # type: ignore[no-any-return]
-            *self._cells(diagram),
-            potential.metric,
-            np.ascontiguousarray(potential.sites),
-            np.ascontiguousarray(potential.constants),
-            self._execution.threads,
+            *self._cells(diagram), potential.parts, self._execution.threads
         )
 
     def _cells(self, diagram: DiagramArrays) -> tuple[FloatArray, npt.NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from sdot.array_types import Array_co
 from sdot.cached_property import cached_property
@@ -72,28 +73,47 @@ class CellMoments(NamedTuple):
 class CellPotential(NamedTuple):
     """The Kantorovich potential on the density's side, in frame coordinates.
 
-    On the cell of site i it is ``sum_k metric_k (x_k - sites_ik)**2 - constants_i``.
+    On the cell of site i it is ``sum_k (metric_k g_k**2 + slopes_ik g_k) - constants_i - common``,
+    with ``g = x - sites_i``. Near the density these are the sites themselves, and slopes are zero.
+    Far from it squares of distances would be large, and what distinguishes one cell from another
+    would drown in their rounding: there the sites are zero, and what is common is apart.
     """
 
     metric: FloatArray  # (2,), the squared scales of the frame
     sites: FloatArray  # (n, 2)
+    slopes: FloatArray  # (n, 2)
     constants: FloatArray  # (n,)
+    common: float = 0.0
+
+    @property
+    def parts(self) -> tuple[FloatArray, ...]:
+        """What compiled kernels take."""
+        return self.metric, self.sites, self.slopes, self.constants + self.common
+
+    def at(self, cells: npt.NDArray[np.intp], points: FloatArray) -> FloatArray:
+        """The potential (p,) at points (p, 2) of cells (p,), without what all have in common."""
+        gaps = points - self.sites[cells]
+        linear = (gaps * self.slopes[cells]).sum(axis=1)
+        return np.asarray((gaps**2) @ self.metric + linear - self.constants[cells])
 
     def integral(self, moments: CellMoments) -> float:
         """The integral of the potential against the density with these moments."""
-        filled = moments.masses > 0
-        gaps = moments.centroids[filled] - self.sites[filled]
-        heights = (gaps**2) @ self.metric - self.constants[filled]
-        spreads = moments.second_moments[:, [0, 2]] @ self.metric
-        return float(moments.masses[filled] @ heights + spreads.sum())
+        return self._integral(moments) - self.common * float(moments.masses.sum())
 
     def recentred(self, moments: CellMoments) -> CellPotential:
         """The same minus its mean over the density with these moments.
 
         Its derivatives with respect to a density are those with the total mass held fixed.
         """
-        mean = self.integral(moments) / float(moments.masses.sum())
-        return self._replace(constants=self.constants + mean)
+        mean = self._integral(moments) / float(moments.masses.sum())
+        return self._replace(constants=self.constants + mean, common=0.0)
+
+    def _integral(self, moments: CellMoments) -> float:
+        """Without what is common."""
+        filled = np.flatnonzero(moments.masses > 0)
+        heights = self.at(filled, moments.centroids[filled])
+        spreads = moments.second_moments[:, [0, 2]] @ self.metric
+        return float(moments.masses[filled] @ heights + spreads.sum())
 
 
 class EdgeMoments(NamedTuple):

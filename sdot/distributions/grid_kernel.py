@@ -124,9 +124,7 @@ def potential_integrals(
         terms,
         points,
         offsets,
-        potential.metric,
-        np.ascontiguousarray(potential.sites),
-        potential.constants,
+        potential.parts,
         execution.threads,
     )
 

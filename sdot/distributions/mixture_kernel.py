@@ -111,7 +111,7 @@ class MixtureDensityKernel:
         polygons = cells.diagram.polygons(self._domain, self._execution)
         potential = cells.potential.recentred(self.moments(cells.diagram))
         return self._kernel.hermite_integrals(  # type: ignore[no-any-return]
-            *polygons, *potential, self._execution.threads
+            *polygons, potential.parts, self._execution.threads
         )
 
     @cached_property
@@ -169,7 +169,7 @@ class MixtureDensityKernel:
         """Derivatives with respect to masses, means, and xx, xy, yy of the covariances."""
         polygons = diagram.polygons(self._domain, self._execution)
         return self._kernel.pull_back(  # type: ignore[no-any-return]
-            *polygons, *potential, has_border, self._execution.threads
+            *polygons, potential.parts, has_border, self._execution.threads
         )
 
 

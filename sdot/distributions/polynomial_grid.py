@@ -376,8 +376,10 @@ class PolynomialGrid(Density[Array_co]):
         gaps = centroids - potential.sites[filled]
         spreads = moments.second_moments[filled][:, [0, 2]] / (box[1] - box[0])
         slopes = 2.0 * self.total_mass * potential.metric / frame.scale
+        tilts = self.total_mass / frame.scale * potential.slopes[filled]
         by_sides = [
             slopes * (masses * gaps * share + sign * spreads).sum(axis=0)
+            + (masses * tilts * share).sum(axis=0)
             for share, sign in (
                 ((box[1] - centroids) / (box[1] - box[0]), -1.0),
                 ((centroids - box[0]) / (box[1] - box[0]), 1.0),

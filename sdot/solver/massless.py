@@ -61,26 +61,36 @@ def with_massless_sites(
 def _first_places(
     solution: Solution, sites: FloatArray, density: Density
 ) -> tuple[FloatArray, FloatArray]:
-    """Where a cell of each site (k, 2) would appear (k, 2), and at which weight (k,)."""
+    """Where a cell of each site (k, 2) would appear (k, 2), and its potential (k,).
+
+    In the normalised coordinates, where no digits are lost wherever the sites are.
+    """
+    normalisation = solution.normalisation
     corners, values = _corners(solution, density)
+    normalised = normalisation.normalised_sites(sites)
     places, weights = np.empty_like(sites), np.empty(len(sites))
     chunk = max(1, _MOST_ENTRIES // len(corners))
     for start in range(0, len(sites), chunk):
         part = slice(start, start + chunk)
-        gaps = corners - sites[part, None]
-        heights = gaps[..., 0] ** 2 + gaps[..., 1] ** 2 - values
+        heights = _heights(normalised[part, None], corners) - values
         least = heights.argmin(axis=1)
         places[part] = corners[least]
         weights[part] = heights[np.arange(len(least)), least]
-    return places, weights
+    known = normalisation.potentials(solution.diagram.weights)[0]
+    potentials = normalisation.potentials_of(sites, weights) + (solution.potentials[0] - known)
+    return normalisation.frame.origin + places * normalisation.frame.scale, potentials
 
 
 def _corners(solution: Solution, density: Density) -> tuple[FloatArray, FloatArray]:
-    """Corners (p, 2) of the cells within the domain, and the potential there (p,)."""
-    frame, potential = solution.normalisation.frame, solution.cell_potential
+    """Corners (p, 2) of the cells within the domain, and the least height of a site there (p,)."""
+    frame, diagram = solution.normalisation.frame, solution.diagram
     domain = box_corners(density.essential_box(0)) if density.domain is None else density.domain
-    points, offsets = solution.diagram.polygons(frame.apply(domain), solution.execution)
+    points, offsets = diagram.polygons(frame.apply(domain), solution.execution)
     cell = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    gaps = points - potential.sites[cell]
-    values = (gaps**2 * potential.metric).sum(axis=1) - potential.constants[cell]
-    return frame.origin + points * frame.scale, values
+    return points, _heights(diagram.positions[cell], points) - diagram.weights[cell]
+
+
+def _heights(sites: FloatArray, points: FloatArray) -> FloatArray:
+    """``|z|**2 - 2 u . z``: the squared distance, up to what is the same for all sites z."""
+    terms = sites * (sites - 2.0 * points)
+    return np.asarray(terms[..., 0] + terms[..., 1])

@@ -45,6 +45,8 @@ __all__ = [
 _WELL_SCALED = 4.0
 # Sides of sites and density may differ this much in aspect before the axes are balanced.
 _WELL_SHAPED = 8.0
+# So far from the frame's origin, in units of its scale, are sites that need not be moved.
+_NEAR = 2 * _WELL_SCALED
 # The size of a density is that of a box with all but this share of its mass.
 _TAIL = 1e-3
 
@@ -221,8 +223,16 @@ class Normalisation(Record):
     site_of: npt.NDArray[np.intp]  # (n,): which normalised site a caller's site became
     share: FloatArray  # (n,): its share of that site's mass
 
+    def normalised_sites(self, positions: FloatArray) -> FloatArray:
+        """Sites (k, 2) in the well-scaled coordinates."""
+        return (positions - self.site_centre) * (self.site_scale * self.frame.scale)
+
     def potentials(self, weights: FloatArray) -> FloatArray:
-        """The caller's weights (n,), up to a constant, from those of the normalised sites.
+        """The caller's weights (n,), up to a constant, from those of the normalised sites."""
+        return self.potentials_of(self.positions, weights[self.site_of])
+
+    def potentials_of(self, positions: FloatArray, weights: FloatArray) -> FloatArray:
+        """The caller's weights of any sites (k, 2), up to the same constant, from normalised ones.
 
         From ``x . y - psi`` with ``psi = (|y|**2 - w) / 2`` on both sides, up to a constant
 
@@ -234,10 +244,10 @@ class Normalisation(Record):
         """
         a, t = self.frame.scale, self.site_scale
         first = self.positions[0]
-        sums = (self.positions - self.frame.origin) + (first - self.frame.origin)
-        centred = (self.positions - self.site_centre) + (first - self.site_centre)
-        squares = (self.positions - first) * (sums - t * a * a * centred)
-        result: FloatArray = weights[self.site_of] / t + squares.sum(axis=1)
+        sums = (positions - self.frame.origin) + (first - self.frame.origin)
+        centred = (positions - self.site_centre) + (first - self.site_centre)
+        squares = (positions - first) * (sums - t * a * a * centred)
+        result: FloatArray = weights / t + squares.sum(axis=1)
         return result
 
     def normalised_weights(self, potentials: FloatArray) -> FloatArray:
@@ -248,16 +258,29 @@ class Normalisation(Record):
         weights[self.site_of] = (potentials - zero) * self.site_scale
         return weights
 
-    def cell_potential(self, potentials: FloatArray) -> CellPotential:
-        """The potential on the cells of the normalised sites, from those of the caller's sites."""
-        count = int(self.site_of.max()) + 1
-        representative = np.empty(count, dtype=np.intp)
+    def cell_potential(self, potentials: FloatArray, diagram: DiagramArrays) -> CellPotential:
+        """The potential on the cells of the normalised sites, from those of the caller's sites.
+
+        In coordinates u of the frame, for sites z and weights w of the diagram, it is up to a
+        constant
+
+            |x - y|**2 - W = |a u|**2 - 2 a u . (c - o) - (2 u . z - |z|**2 + w) / t,
+
+        which is how it is formed where the sites are far from the density.
+        """
+        a, t = self.frame.scale, self.site_scale
+        representative = np.empty(len(diagram.positions), dtype=np.intp)
         representative[self.site_of] = np.arange(len(self.site_of))
-        return CellPotential(
-            self.frame.scale**2,
-            self.frame.apply(self.positions[representative]),
-            potentials[representative],
-        )
+        sites = self.frame.apply(self.positions[representative])
+        if np.abs(sites).max() <= _NEAR:
+            return CellPotential(a**2, sites, np.zeros_like(sites), potentials[representative])
+        away = a * (self.site_centre - self.frame.origin)
+        slopes = -2.0 * (away + diagram.positions / t)
+        constants = (diagram.weights - (diagram.positions**2).sum(axis=1)) / t
+        first = representative[0]
+        distance = np.square(self.positions[first] - self.frame.origin).sum()
+        common = potentials[first] - distance - constants[0]
+        return CellPotential(a**2, np.zeros_like(sites), slopes, constants, float(common))
 
     def cells(self, moments: CellMoments) -> CarriedCells:
         """The cells of the caller's sites, from the moments of those of the normalised ones."""

@@ -85,7 +85,7 @@ class Solution(Record):
     def cell_potential(self) -> CellPotential:
         """The potential on the density's side."""
         of_cells = self.potentials if self.heavy is None else self.potentials[self.heavy]
-        return self.normalisation.cell_potential(of_cells)
+        return self.normalisation.cell_potential(of_cells, self.diagram)
 
     @property
     def total_mass(self) -> float:

@@ -30,7 +30,7 @@ class Case:
             self.y_lines = random_lines(rng, 3, box[1], box[3])
         self.sites = low + (high - low) * rng.random((n, 2))
         self.constants = rng.uniform(0, 0.01 * (high - low).min() ** 2, n)
-        self.metric = np.ones(2)
+        self.metric, self.slopes = np.ones(2), np.zeros((n, 2))
         diagram = DiagramArrays.build(self.sites, self.constants)
         self.points, self.offsets = diagram.polygons(box_corners(np.array([low, high])))
 
@@ -41,7 +41,7 @@ class Case:
 
     @property
     def potential(self) -> tuple:
-        return self.metric, self.sites, self.constants
+        return self.metric, self.sites, self.slopes, self.constants
 
     def integrals(self, terms: int, threads: int = 1) -> np.ndarray:
         return np.asarray(
@@ -52,7 +52,7 @@ class Case:
                 terms,
                 self.points,
                 self.offsets,
-                *self.potential,
+                self.potential,
                 threads,
             )
         )
@@ -68,6 +68,18 @@ def test_random_cells(degree: int, is_uniform: bool) -> None:
     error = np.abs(case.integrals(degree + 1) - exact)
     assert (error <= 1e-14 * sizes.max()).all()
     assert (error <= 1e-13 * sizes).all()
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2])
+def test_slopes(degree: int) -> None:
+    case = Case(degree, True, (0.0, 0.0, 1.0, 1.0))
+    case.sites[:] = 0
+    case.slopes = np.random.default_rng(degree).normal(size=(7, 2))
+    exact, sizes = grid_pull_back(
+        case.cells, case.potential, case.x_lines, case.y_lines, degree + 1
+    )
+    error = np.abs(case.integrals(degree + 1) - exact)
+    assert (error <= 1e-14 * sizes.max()).all()
 
 
 @pytest.mark.parametrize("box", [(-3.0, 2.0, 5.0, 3.5), (1e3, -1e3, 1.001e3, -0.999e3)])
@@ -122,9 +134,7 @@ def test_cells_on_grid_lines() -> None:
         1,
         corners,
         np.array([0, 4, 8]),
-        np.zeros(2),
-        np.zeros((2, 2)),
-        np.array([-16.0, -32.0]),
+        (np.zeros(2), np.zeros((2, 2)), np.zeros((2, 2)), np.array([-16.0, -32.0])),
         1,
     )
     np.testing.assert_array_equal(result[:, :, 0, 0], [[1] * 4, [1] * 4, [2] * 4, [2] * 4])
@@ -136,6 +146,7 @@ def test_no_cells_and_hidden_cells() -> None:
     # Two sites without a polygon, first and last.
     case.offsets = np.concatenate([[0], case.offsets, case.offsets[-1:]])
     case.sites = np.concatenate([case.sites[:1], case.sites, case.sites[:1]])
+    case.slopes = np.zeros_like(case.sites)
     case.constants = np.concatenate([case.constants[:1], case.constants, case.constants[:1]])
     np.testing.assert_array_equal(case.integrals(2), expected)
     case.points, case.offsets = np.empty((0, 2)), np.zeros(10, dtype=np.int64)
@@ -162,9 +173,9 @@ def test_threads_do_not_change_a_bit(terms: int) -> None:
 
 def test_one_cell_over_many_pixels_is_the_sum_of_small_cells() -> None:
     lines = np.linspace(0, 1, 65)
-    sites, constants = np.array([[0.3, 0.2]]), np.array([0.1])
+    parts_of_one = np.array([[0.3, 0.2]]), np.array([[1.5, -0.5]]), np.array([0.1])
     box = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
-    whole = pull_back(lines, lines, True, 2, box, np.array([0, 4]), np.ones(2), sites, constants, 1)
+    whole = pull_back(lines, lines, True, 2, box, np.array([0, 4]), (np.ones(2), *parts_of_one), 1)
     diagram = DiagramArrays.build(random_sites(500), np.zeros(500))
     points, offsets = diagram.polygons(box)
     parts = pull_back(
@@ -174,9 +185,7 @@ def test_one_cell_over_many_pixels_is_the_sum_of_small_cells() -> None:
         2,
         points,
         offsets,
-        np.ones(2),
-        np.repeat(sites, 500, axis=0),
-        np.repeat(constants, 500),
+        (np.ones(2), *(np.repeat(part, 500, axis=0) for part in parts_of_one)),
         1,
     )
     # Corners are rounded to an ulp of the coordinates, 64 ulps of a pixel.

@@ -72,8 +72,8 @@ def masses_along_many_edges() -> Call:
 
 def pull_back_to_many_pixels() -> Call:
     lines = np.linspace(0, 1, 2501)
-    rest = (np.ones(2), np.full((1, 2), 0.5), np.zeros(1), 2)
-    return lambda: pull_back(lines, lines, True, 3, UNIT, np.array([0, 4]), *rest)
+    potential = (np.ones(2), np.full((1, 2), 0.5), np.zeros((1, 2)), np.zeros(1))
+    return lambda: pull_back(lines, lines, True, 3, UNIT, np.array([0, 4]), potential, 2)
 
 
 def repair_by_many_flips() -> Call:

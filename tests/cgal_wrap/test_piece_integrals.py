@@ -227,7 +227,9 @@ def test_potential_integrals_against_exact_arithmetic() -> None:
     sites = random_sites(7)
     diagram = DiagramArrays.build(sites, np.zeros(7))
     rng = np.random.default_rng(0)
-    potential = CellPotential(np.array([0.5, 2.0]), rng.random((7, 2)), rng.random(7))
+    potential = CellPotential(
+        np.array([0.5, 2.0]), rng.random((7, 2)), rng.normal(size=(7, 2)), rng.random(7), 0.25
+    )
     found = kernel.potential_integrals(diagram, potential)
     box = box_polygon(0, 0, 1, 1)
     for k in range(len(pieces.heights)):
@@ -244,10 +246,12 @@ def test_potential_integrals_against_exact_arithmetic() -> None:
 def _quadratic_integral(moments: Moments, potential: CellPotential, i: int) -> Fraction:
     a, b = (Fraction(float(v)) for v in potential.metric)
     x, y = (Fraction(float(v)) for v in potential.sites[i])
-    c = Fraction(float(potential.constants[i]))
+    slope = [Fraction(float(v)) for v in potential.slopes[i]]
+    c = Fraction(float(potential.constants[i])) + Fraction(float(potential.common))
     along_x = moments.xx - 2 * x * moments.x + x * x * moments.mass
     along_y = moments.yy - 2 * y * moments.y + y * y * moments.mass
-    return a * along_x + b * along_y - c * moments.mass
+    linear = slope[0] * (moments.x - x * moments.mass) + slope[1] * (moments.y - y * moments.mass)
+    return a * along_x + b * along_y + linear - c * moments.mass
 
 
 def test_threads_do_not_change_a_bit() -> None:
@@ -258,7 +262,7 @@ def test_threads_do_not_change_a_bit() -> None:
     kernel = PiecesDensityKernel(pieces)
     sites = random_sites(3000)
     diagram = DiagramArrays.build(sites, np.zeros(3000))
-    potential = CellPotential(np.ones(2), sites, np.zeros(3000))
+    potential = CellPotential(np.ones(2), sites, np.zeros_like(sites), np.zeros(3000))
     results = []
     for threads in (1, 2, 3):
         driver.threads = threads

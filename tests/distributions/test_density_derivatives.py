@@ -25,7 +25,8 @@ def cells_of(density: Density, n: int, threads: int = 1) -> SolvedCells:
     rng = np.random.default_rng(n)
     sites = box[0] + (box[1] - box[0]) * random_sites(n)
     diagram = DiagramArrays.build(sites, rng.uniform(0, 0.01, n), Execution(threads))
-    potential = CellPotential(FRAME.scale**2, sites, diagram.weights)
+    slopes = rng.normal(size=(n, 2))
+    potential = CellPotential(FRAME.scale**2, sites, slopes, diagram.weights)
     return SolvedCells(diagram, FRAME, potential, sites, Execution(threads))
 
 

@@ -208,22 +208,23 @@ def _local_moments(table: list[list[Fraction]], coefficients: FloatArray) -> lis
 
 def grid_pull_back(
     cells: Sequence[Polygon],
-    potential: tuple[FloatArray, FloatArray, FloatArray],
+    potential: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     x_lines: FloatArray,
     y_lines: FloatArray,
     terms: int,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the integrals (nx, ny, terms, terms) of a potential times s**p t**q, and their size.
 
-    On cell i the potential is the sum of metric[k] (u[k] - sites[i, k])**2, minus constants[i].
-    The size is that with plus.
+    On cell i the potential is the sum of metric[k] g[k]**2 + slopes[i, k] g[k], g = u - sites[i],
+    minus constants[i]. The size is that of its terms, at most.
     """
-    metric, sites, constants = potential
+    metric, sites, slopes, constants = potential
     a, b = (Fraction(float(m)) for m in metric)
     shape = len(x_lines) - 1, len(y_lines) - 1, terms, terms
     sums = np.full(shape, Fraction(0), dtype=object)
     sizes = np.full(shape, Fraction(0), dtype=object)
-    for cell, site, constant in zip(cells, rational_polygon(sites), constants, strict=True):
+    parts = zip(cells, rational_polygon(sites), rational_polygon(slopes), constants, strict=True)
+    for cell, site, slope, constant in parts:
         c = Fraction(float(constant))
         for ix, iy in np.ndindex(shape[:2]):
             x0, x1, y0, y1 = (
@@ -243,8 +244,14 @@ def grid_pull_back(
                 squares = a * (along_x + w * w * table[p + 2][q]) + b * (
                     along_y + h * h * table[p][q + 2]
                 )
-                sums[ix, iy, p, q] += w * h * (squares - c * table[p][q])
-                sizes[ix, iy, p, q] += w * h * (squares + abs(c) * table[p][q])
+                tilts = (
+                    gx * table[p][q] + w * table[p + 1][q],
+                    gy * table[p][q] + h * table[p][q + 1],
+                )
+                linear = slope[0] * tilts[0] + slope[1] * tilts[1]
+                sums[ix, iy, p, q] += w * h * (squares + linear - c * table[p][q])
+                reach = abs(slope[0]) * (abs(gx) + w) + abs(slope[1]) * (abs(gy) + h)
+                sizes[ix, iy, p, q] += w * h * (squares + (abs(c) + reach) * table[p][q])
     return sums.astype(np.float64), sizes.astype(np.float64)
 
 
