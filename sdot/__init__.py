@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdot.adapters import provide_adapters
 from sdot.distance import distance
+from sdot.distance_bounds import DistanceBounds, distance_bounds
 from sdot.distributions.box import Box
 from sdot.distributions.mesh import Mesh
 from sdot.distributions.polygon import Polygon
@@ -34,6 +35,7 @@ __version__: str
 __all__ = [
     "Box",
     "ConvergenceError",
+    "DistanceBounds",
     "LloydResult",
     "Mesh",
     "NotDifferentiableError",
@@ -47,6 +49,7 @@ __all__ = [
     "SumOfGaussians",
     "SumOfWeightedDiracs",
     "distance",
+    "distance_bounds",
     "driver",
     "hessian_product",
     "lloyd",

@@ -180,11 +180,15 @@ class SolutionMap:
         return known
 
     def _new(self, arrays: Sequence[FloatArray], place: tuple[int, ...] | None) -> _Solved:
-        rest = iter(arrays)
-        diracs = _with(self._diracs, self._moving_diracs, [next(rest) for _ in self._moving_diracs])
-        density = _with(self._density, self._moving_density, list(rest))
+        diracs, density = self._pair(arrays)
         solution = self._solve(diracs, density, self._options, self._result, place)
         return _Solved(diracs, density, solution)
+
+    def _pair(self, arrays: Sequence[FloatArray]) -> tuple[Any, Density]:
+        """Both distributions, with these arrays at the places that move."""
+        rest = iter(arrays)
+        diracs = _with(self._diracs, self._moving_diracs, [next(rest) for _ in self._moving_diracs])
+        return diracs, _with(self._density, self._moving_density, list(rest))
 
     @cached_property
     def _key(self) -> Hashable:

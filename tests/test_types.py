@@ -45,6 +45,9 @@ NUMPY_ARRAY = "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.floating[Any]]]"
 
 EXPRESSIONS = [
     ("lloyd(points, Box()).positions", NUMPY_ARRAY),
+    ("distance_bounds(Box(), Box()).upper", NUMPY),
+    ("distance_bounds(Box(), PolynomialGrid(jax_array)).lower", JAX),
+    ("distance_bounds(SplineGrid(tensor), Box()).estimate", TORCH),
     ("lloyd(points, Box(), numpy_array).distance", NUMPY),
     ("lloyd(jax_array, Box()).distance", JAX),
     ("lloyd(points, PolynomialGrid(tensor)).masses", TORCH),

@@ -28,7 +28,7 @@ from sdot.execution import Execution
 from sdot.solver.solve import Options, solve
 from sdot.validation import FloatArray
 
-__all__ = ["Energy", "FixedMasses", "FreeMasses", "Quantised"]
+__all__ = ["Energy", "FixedMasses", "FreeMasses", "Quantised", "isotropic_frame"]
 
 # The size of a density is that of a box with all but this share of its mass.
 _TAIL = 1e-3
@@ -118,9 +118,7 @@ class FreeMasses:
     """The energy of sites that get whatever is nearest to them: that of k-means."""
 
     def __init__(self, density: Density, execution: Execution) -> None:
-        low, high = density.essential_box(_TAIL)
-        # The same scale on both axes: nearest is nearest.
-        self._frame = Frame(low, np.full(2, (high - low).max()))
+        self._frame = isotropic_frame(density)
         self._kernel = density.kernel(self._frame, execution)
         self._mass, self._execution = density.total_mass, execution
         self.diagrams = 0
@@ -145,3 +143,9 @@ class FreeMasses:
             self._mass * scale**2 * float(moved + spread),
             accuracy,
         )
+
+
+def isotropic_frame(density: Density) -> Frame:
+    """Return well-scaled coordinates in which what is nearest is nearest."""
+    low, high = density.essential_box(_TAIL)
+    return Frame(low, np.full(2, (high - low).max()))
