@@ -80,9 +80,10 @@ class Search:
         return found
 
     @property
-    def last(self) -> Evaluation:
-        """Where the last attempt ended."""
-        return self._results[-1].evaluation if self._results else self.start
+    def best_filled(self) -> Evaluation:
+        """The best that any attempt has seen or ended with, if it can be had with no cell empty."""
+        filled = [result.best for result in self._results if result.best.smallest_share > 0]
+        return min(filled, key=lambda e: e.mass_error, default=self.start)
 
     def attempt(self, way: Way) -> None:
         """Try a way from each of its starts, as long as that can help."""
@@ -182,7 +183,7 @@ def _none(search: Search) -> Iterator[None]:
 def _joined(search: Search) -> Iterator[Evaluation]:
     """Balance groups of cells that zeros of the density keep apart."""
     for _ in range(_JOINTS):
-        joined = joined_groups(search.problem, search.last)
+        joined = joined_groups(search.problem, search.best_filled)
         if joined is None:
             return
         yield joined

@@ -26,7 +26,7 @@ __all__ = ["NewtonProgress", "NewtonResult", "damped_newton"]
 # Without the first, masses of a ratio of 1e8 took 879 steps for 47.
 _KEPT = 0.1
 _FLOOR = 1e-3
-_SHORTEST_STEP = 2.0**-24  # other ways are quicker
+_SHORTEST_STEP = 2.0**-50
 # Longer steps are halved without a look if the triangulation cannot be repaired: nearly always a
 # site has lost its cell.
 _SMALL_STEP = 2.0**-5

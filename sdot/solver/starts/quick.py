@@ -1,4 +1,5 @@
-"""The start that does nearly always: an earlier solution, Voronoi cells, or an entropic one.
+"""The start that does nearly always: an earlier solution, Voronoi cells, quantiles of sites on a
+line, or an entropic one.
 
 The first of them that is fair is taken: whose cells all have some of their mass, and none far too
 much of it. Newton's method grows small cells and shrinks large ones by a factor in each step.
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.starts.collinear import collinear_weights
 from sdot.solver.starts.entropic import EntropicTransport
 from sdot.validation import FloatArray
 
@@ -40,7 +42,7 @@ def quick_start(
     """The predicted weights or the Voronoi diagram if fair to start from, else entropic ones."""
     uneven = []
     for weights, smallest in _candidates(problem, predicted):
-        start = problem.evaluate(weights)
+        start = problem.evaluate(*weights)
         if start.smallest_share >= smallest:
             if _spread(start) <= _FAIR_SPREAD:
                 return start
@@ -50,13 +52,17 @@ def quick_start(
 
 def _candidates(
     problem: TransportProblem, predicted: FloatArray | None
-) -> Iterator[tuple[FloatArray, float]]:
+) -> Iterator[tuple[tuple[FloatArray, ...], float]]:
+    """Weights, perhaps with their low parts, and the share that the smallest cell must have."""
     if predicted is not None:
-        yield predicted, _WARM_START
+        yield (predicted,), _WARM_START
     count = len(problem.sites)
     few = count < _MANY_SITES
     if few or not has_sites_without_mass(problem, usual_bins(count) // 2, _FAIR_START):
-        yield np.zeros(count), _FAIR_START
+        yield (np.zeros(count),), _FAIR_START
+    in_order = collinear_weights(problem)
+    if in_order is not None:
+        yield in_order, _FAIR_START
 
 
 def _spread(start: Evaluation) -> float:
