@@ -14,10 +14,11 @@ from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import needs_derivative, to_numpy
 from sdot.plan import OtPlan
 from sdot.progress import reporting
-from sdot.results import result_format
+from sdot.results import PlanArrays, ResultFormat, result_format
 from sdot.solver.newton import NewtonProgress
 from sdot.solver.solve import Options
 from sdot.solving import check_options, map_of, ordered_pair, solve_or_raise
+from sdot.transport_map import TransportMap
 
 if TYPE_CHECKING:  # for the types of results
     import jax
@@ -148,7 +149,24 @@ def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
     solution_map = map_of(diracs, density, options, result, moving)
     arguments = [leaves[k] for k in moving]
     arrays = result.adapter.differentiable_plan(solution_map, arguments, result)
+    arrays = _with_diracs(arrays, diracs, density, result)
     if not (diracs.has_values and density.has_values):
-        return OtPlan(arrays.status, None, density, result, arrays)
+        transport_map = TransportMap(solution_map, arguments, arrays)
+        return OtPlan(arrays.status, None, density, result, arrays, transport_map)
     solution = solution_map.solution([to_numpy(array).astype(float) for array in arguments])
     return OtPlan(solution.status, solution, density.snapshot, result, arrays)
+
+
+def _with_diracs(
+    arrays: PlanArrays, diracs: SumOfDiracs, density: Density, result: ResultFormat
+) -> PlanArrays:
+    """Add positions and masses, with their derivatives."""
+    adapter = result.adapter
+    weights = np.ones(len(diracs)) if diracs.weights is None else diracs.weights
+    shares = adapter.converted(weights, result)
+    is_fixed = not any(map(needs_derivative, density.arrays))
+    total = density.total_mass if is_fixed else arrays.cell_masses.sum()
+    return arrays._replace(
+        positions=adapter.converted(diracs.positions, result),
+        masses=shares * (total / shares.sum()),
+    )

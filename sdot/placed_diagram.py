@@ -76,7 +76,7 @@ class PlacedDiagram(Record):
         found = point_location.locate(
             (arrays.positions, arrays.weights, arrays.low_weights),
             (*arrays.neighbors, arrays.is_hidden, self.owners.astype(np.int64, copy=False)),
-            tuple(self.frame),
+            tuple(np.ascontiguousarray(part) for part in self.frame),
             points.reshape(-1, 2),
             execution.threads,
         )

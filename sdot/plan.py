@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 import numpy as np
 import scipy
 
-from sdot.array_types import Array_co, Scalar_co
+from sdot.array_types import Array_co, Lists, NumpyArray, Scalar_co
 from sdot.cached_property import cached_property
 from sdot.derivatives import Linearisation, hessian_operator
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.drawing import draw
-from sdot.placed_diagram import PlacedDiagram
+from sdot.driver import driver
+from sdot.plan_cells import PlanLocation, cell_spreads, solved_cells
 from sdot.power_diagram import PowerDiagram, non_convex
 from sdot.records import Record
 from sdot.results import PlanArrays, ResultFormat
 from sdot.solver.solution import Solution, Status
+from sdot.transport_map import TransportMap
 from sdot.validation import FloatArray
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
     Results are arrays of the caller's framework, dtype and device. `distance`, `barycenters`,
     `cell_masses` and `potentials` can be differentiated in everything that the plan was made of, in
     JAX and in PyTorch: the first twice, the others once. A plan that was made in a function that
-    JAX or `torch.func` transforms has these only; it is a JAX pytree of them and of ``status``.
+    JAX or `torch.func` transforms has these only, with `positions` and `masses`, and there the map:
+    `site_at`, `transport` and `potential`. It is a JAX pytree of the former and of ``status``.
 
     Attributes
     ----------
@@ -53,6 +56,7 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
     _density: Density | None
     _format: ResultFormat
     _arrays: PlanArrays | None = None  # if they can be differentiated
+    _map: TransportMap | None = None  # within a transformed function
 
     @classmethod
     def of_arrays(cls, arrays: PlanArrays, result: ResultFormat) -> OtPlan:
@@ -64,8 +68,15 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         """The outputs; ``status`` as a code."""
         if self._arrays is not None and self._solution is None:
             return self._arrays
-        code = np.int8(0 if self._solved.status.converged else 1)
-        return PlanArrays(code, self.distance, self.potentials, self.barycenters, self.cell_masses)
+        return PlanArrays(
+            status=np.int8(0 if self._solved.status.converged else 1),
+            distance=self.distance,
+            potentials=self.potentials,
+            barycenters=self.barycenters,
+            cell_masses=self.cell_masses,
+            positions=self.positions,
+            masses=self.masses,
+        )
 
     @property
     def format(self) -> ResultFormat:
@@ -75,7 +86,7 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled and copied: no graph of derivatives goes along."""
         state = super().__getstate__()
-        return state if self._solution is None else {**state, "_arrays": None}
+        return {**state, "_map": None} if self._solution is None else {**state, "_arrays": None}
 
     def check_parts(self) -> None:
         """Refuse parts of other kinds."""
@@ -120,6 +131,38 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         return self._solved.error_bound
 
     @cached_property
+    def positions(self) -> Array_co:
+        """The sites (n, 2)."""
+        found: Array_co = (
+            self._format.convert(self._solved.positions)
+            if self._arrays is None
+            else self._arrays.positions
+        )
+        return found
+
+    @cached_property
+    def masses(self) -> Array_co:
+        """The masses (n,) of the sites, in sum that of the density; `cell_masses` up to `tol`."""
+        found: Array_co = (
+            self._format.convert(self._solved.masses)
+            if self._arrays is None
+            else self._arrays.masses
+        )
+        return found
+
+    @cached_property
+    def spreads(self) -> Array_co:
+        """The second moments (n, 2, 2) of the density over each cell about its barycentre.
+
+        Integrals of ``(x - b_i) (x - b_i)^T``, so that ``distance`` is the sum of their traces and
+        of ``cell_masses * |y_i - b_i|**2``. Coincident sites have shares of their cell's, sites
+        without mass zeros. Found when they are asked for, and without derivatives.
+        """
+        spreads = cell_spreads(self._solved, self.density, driver.execution)
+        found: Array_co = self._format.convert(spreads)
+        return found
+
+    @cached_property
     def barycenters(self) -> Array_co:
         """The centroid (n, 2) of the density over each cell; NaN where a cell has no mass.
 
@@ -158,6 +201,11 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
             else self._arrays.potentials
         )
         return found
+
+    @property
+    def barycentres(self) -> Array_co:
+        """The same as `barycenters`, in the spelling of these pages."""
+        return self.barycenters
 
     @property
     def brenier_potential(self) -> Array_co:
@@ -208,21 +256,125 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         coordinates, could not tell them where sites are close to each other or far away.
         """
         solution = self._solved
-        frame, site_of = solution.normalisation.frame, solution.normalisation.site_of
-        owners = np.unique(site_of, return_index=True)[1]
-        if solution.heavy is not None:
-            owners = solution.heavy[owners]
-        placed = PlacedDiagram(
-            solution.diagram,
-            frame,
-            owners,
-            len(solution.positions),
-            solution.normalisation.site_scale,
-        )
         domain, region = self.density.domain, None
         if domain is not None:
             region = non_convex(self.density.region)
-        return PowerDiagram.placed(solution.positions, solution.potentials, placed, domain, region)
+        cells = solved_cells(solution)
+        return PowerDiagram.placed(solution.positions, solution.potentials, cells, domain, region)
+
+    @cached_property
+    def _transport_map(self) -> TransportMap:
+        if self._map is not None:
+            return self._map
+        return TransportMap(PlanLocation(self._solved), (), self.arrays)
+
+    def site_at(self, x: Any) -> Any:
+        """Return to which sites points go.
+
+        Parameters
+        ----------
+        x : array_like, (..., 2)
+            Points in any shape.
+
+        Returns
+        -------
+        array of integers, (...)
+            The index of the site whose cell each point is in, of the framework of the points, or of
+            the plan's if they are lists or NumPy's. Decided exactly, for the cells of the solve: a
+            point on the edge of several cells is in that of the least index, as a point of
+            coincident sites is; sites without mass are never found. Outside of the density's domain
+            it is the cell of the whole plane, to which the map extends.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For points of a wrong shape or type, or with NaN or infinite entries. Inside of a
+            compiled function, where nothing can be raised, -1 for all of them.
+
+        Notes
+        -----
+        See `PowerDiagram.locate` for how, and how quick it is.
+
+        Examples
+        --------
+        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4], [0.9, 0.4]], [1, 3]), Box())
+        >>> plan.site_at([[0.2, 0.9], [0.3, 0.9]])
+        array([0, 1])
+        """
+        return self._transport_map.site_at(x)
+
+    @overload
+    def transport(self, x: NumpyArray | Lists) -> Array_co: ...
+
+    @overload
+    def transport(self, x: Any) -> Any: ...
+
+    def transport(self, x: Any) -> Any:
+        """Return where the optimal (Brenier's) map sends points: to the site of their cell.
+
+        Parameters
+        ----------
+        x : array_like, (..., 2)
+            Points in any shape.
+
+        Returns
+        -------
+        array, (..., 2)
+            Positions of sites, of the framework of the points, or of the plan's if they are lists
+            or NumPy's. See `site_at` for points on edges and outside of the domain. It can be
+            differentiated in the positions; in the points its derivative is zero, but for jumps.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `site_at`; inside of a compiled function NaN.
+
+        Examples
+        --------
+        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4], [0.9, 0.4]], [1, 3]), Box())
+        >>> plan.transport([[0.2, 0.9], [0.3, 0.9]])
+        array([[0.2, 0.4],
+               [0.9, 0.4]])
+        """
+        return self._transport_map.transport(x)
+
+    @overload
+    def potential(self, x: NumpyArray | Lists) -> Array_co: ...
+
+    @overload
+    def potential(self, x: Any) -> Any: ...
+
+    def potential(self, x: Any) -> Any:
+        """Return the potential on the density's side, ``phi(x) = min_i |x - y_i|**2 - w_i``.
+
+        Parameters
+        ----------
+        x : array_like, (..., 2)
+            Points in any shape, of the whole plane.
+
+        Returns
+        -------
+        array, (...)
+            With w the `potentials`: ``masses @ potentials`` and the integral of phi against the
+            density are W2^2 in sum. Of the framework of the points, or of the plan's if they are
+            lists or NumPy's. Its gradient is ``2 * (x - transport(x))``. It can be differentiated
+            in the points and in all that the plan was made of, through positions and potentials.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `site_at`; inside of a compiled function NaN.
+
+        Examples
+        --------
+        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4]]), Box())
+        >>> plan.potential([[0.2, 0.4], [0.2, 0.9]])
+        array([0.  , 0.25])
+        """
+        return self._transport_map.potential(x)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw density, cells and sites with matplotlib: `sdot.plot.plot_plan`, with its options.

@@ -17,6 +17,7 @@ from sdot.frameworks import Framework, common_framework, framework_of
 
 if TYPE_CHECKING:  # it is above
     from sdot.solution_map import SolutionMap
+    from sdot.transport_map import LocatesPoints
 
 __all__ = ["Adapter", "PlanArrays", "ResultFormat", "provide_adapter", "result_format"]
 
@@ -32,6 +33,8 @@ class PlanArrays(NamedTuple):
     potentials: Any
     barycenters: Any
     cell_masses: Any
+    positions: Any = None
+    masses: Any = None
 
 
 class Adapter(Protocol):
@@ -48,6 +51,17 @@ class Adapter(Protocol):
 
     def from_numpy(self, array: Any, dtype: Any, device: Any) -> Any:
         """Return a NumPy array or float as one of this framework."""
+
+    def converted(self, array: Any, result: ResultFormat) -> Any:
+        """Return an array, of the framework or NumPy, in a format, with its derivatives."""
+
+    def without_derivative(self, array: Any) -> Any:
+        """Return an array of the framework as a constant."""
+
+    def located(
+        self, source: LocatesPoints, arguments: Sequence[Any], points: Any, result: ResultFormat
+    ) -> Sequence[Any]:
+        """Return the sites of points and the potential there, as arrays without derivatives."""
 
     def differentiable_distance(
         self, solution_map: SolutionMap, arguments: Sequence[Any], result: ResultFormat

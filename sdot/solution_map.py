@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from sdot.cached_property import cached_property
 from sdot.content import array_digest, content_key
@@ -27,6 +28,7 @@ from sdot.distributions.density import Density
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import framework_of, to_numpy
+from sdot.plan_cells import PlanLocation
 from sdot.results import ResultFormat
 from sdot.solved_problems import SolvedProblems
 from sdot.solver.solution import Solution
@@ -51,6 +53,10 @@ class _Solved:
     @cached_property
     def linearisation(self) -> Linearisation:
         return Linearisation(self.diracs, self.density, self.solution)
+
+    @cached_property
+    def location(self) -> PlanLocation:
+        return PlanLocation(self.solution)
 
 
 class SolutionMap:
@@ -146,6 +152,12 @@ class SolutionMap:
         return PlanOutputs(
             solution.value, solution.potentials, solution.barycenters, solution.cell_masses
         )
+
+    def located(
+        self, arrays: Sequence[FloatArray], points: FloatArray
+    ) -> tuple[npt.NDArray[np.int64], FloatArray]:
+        """Return the sites (...) in whose cells points (..., 2) are, and the potential there."""
+        return self._solved_at(arrays).location.located((), points)
 
     def push_forward(
         self, arrays: Sequence[FloatArray], directions: Sequence[FloatArray | None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from sdot.adapters.failures import report_failure
 from sdot.derivatives import PlanOutputs
@@ -48,6 +48,8 @@ class Type(NamedTuple):
 @dataclass(frozen=True)
 class MapCall:
     """A call of a solution map."""
+
+    is_pointwise: ClassVar[bool] = False
 
     solution_map: SolutionMap
 

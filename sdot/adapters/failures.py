@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 import warnings
-
-from sdot.solution_map import SolutionMap
+from typing import Protocol
 
 __all__ = ["report_failure"]
+
+
+class Source(Protocol):
+    """What may fail."""
+
+    def is_first_failure(self) -> bool:
+        """Tell, whoever asks after a failure, whether nobody has asked before."""
+
 
 _logger = logging.getLogger("sdot")
 
 
-def report_failure(source: SolutionMap, failure: Exception) -> None:
+def report_failure(source: Source, failure: Exception) -> None:
     """Log a failure, and warn of the first one of its source, which anyone sees."""
     _logger.error("NaN returned from a traced function: %s", failure)
     if source.is_first_failure():

@@ -25,6 +25,7 @@ from sdot.adapters.calls import (
     only,
     places,
 )
+from sdot.adapters.jax_points import converted, located, without_derivative
 from sdot.adapters.jax_primitives import host_call, linear_call
 from sdot.adapters.jax_types import aligned
 from sdot.driver import driver
@@ -32,11 +33,14 @@ from sdot.results import PlanArrays, ResultFormat
 from sdot.solution_map import SolutionMap
 
 __all__ = [
+    "converted",
     "default_format",
     "differentiable_distance",
     "differentiable_plan",
     "format_of",
     "from_numpy",
+    "located",
+    "without_derivative",
 ]
 
 

@@ -53,6 +53,10 @@ class Call(Protocol):
 class HostCall(Call, Protocol):
     """A call that says how its results change."""
 
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether its last operand is an array of points of any shape, with a result for each."""
+
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Return results and their changes for JAX arrays; a tangent of None is zero."""
 
@@ -92,7 +96,7 @@ class _Batched:
     def __call__(self, *operands: Any) -> list[Any]:
         batch, types = self.batch(operands), self.element_types(operands)
         operands = tuple(_as_double(operand) for operand in operands)
-        results = [np.full((*batch, *kind.shape), np.nan, kind.dtype) for kind in types]
+        results = [_nothing((*batch, *kind.shape), kind.dtype) for kind in types]
         places = list(np.ndindex(batch))
         found = run_batch([partial(self._element, operands, place) for place in places])
         for place, values in zip(places, found, strict=True):
@@ -111,6 +115,10 @@ class _Batched:
         ):
             self.call.prepare(arrays, place)
         return self.call(*arrays)
+
+
+def _nothing(shape: tuple[int, ...], dtype: Any) -> Any:
+    return np.full(shape, np.nan if jnp.issubdtype(dtype, jnp.floating) else -1, dtype)
 
 
 def _as_double(operand: Any) -> FloatArray:
@@ -162,6 +170,11 @@ def _with_axis_in_front(operands: Sequence[Any], axes: Sequence[int | None]) -> 
 def _batch_host_call(
     operands: Sequence[Any], axes: Sequence[int | None], *, call: HostCall, depth: int
 ) -> tuple[list[Any], list[int]]:
+    *fixed, along = axes
+    if call.is_pointwise and along is not None and all(axis is None for axis in fixed):
+        points = jnp.moveaxis(operands[-1], along, depth)
+        results = _host_call.bind(*operands[:-1], points, call=call, depth=depth)
+        return results, [depth] * len(results)
     operands = _with_axis_in_front(operands, axes)
     results = _host_call.bind(*operands, call=call, depth=depth + 1)
     return results, [0] * len(results)

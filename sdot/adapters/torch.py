@@ -10,16 +10,20 @@ import torch
 
 from sdot.adapters.calls import Outputs, ValueAndGradients
 from sdot.adapters.torch_functions import distance_of, outputs_of
+from sdot.adapters.torch_points import converted, located, without_derivative
 from sdot.driver import driver
 from sdot.results import PlanArrays, ResultFormat
 from sdot.solution_map import SolutionMap
 
 __all__ = [
+    "converted",
     "default_format",
     "differentiable_distance",
     "differentiable_plan",
     "format_of",
     "from_numpy",
+    "located",
+    "without_derivative",
 ]
 
 

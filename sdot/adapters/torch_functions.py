@@ -29,7 +29,7 @@ from sdot.frameworks import has_no_values, to_numpy
 from sdot.solution_map import refuse_third_order
 from sdot.validation import FloatArray
 
-__all__ = ["distance_of", "outputs_of"]
+__all__ = ["distance_of", "outputs_of", "over_batch"]
 
 Tensors = Sequence[torch.Tensor]
 
@@ -96,7 +96,7 @@ class _Distance(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        return _each(_Distance, info.batch_size, in_dims, inputs)
+        return over_batch(_Distance, info.batch_size, in_dims, inputs)
 
 
 def _gradients(ctx: Any) -> tuple[torch.Tensor, ...]:
@@ -165,7 +165,7 @@ class _Outputs(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        return _each(_Outputs, info.batch_size, in_dims, inputs)
+        return over_batch(_Outputs, info.batch_size, in_dims, inputs)
 
 
 def _present(tensors: Iterable[torch.Tensor | None]) -> tuple[bool, ...]:
@@ -219,7 +219,7 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        return _each(_Linear, info.batch_size, in_dims, inputs)
+        return over_batch(_Linear, info.batch_size, in_dims, inputs)
 
 
 class _LastDerivative(torch.autograd.Function):
@@ -246,7 +246,7 @@ class _LastDerivative(torch.autograd.Function):
         return _LastDerivative.apply(tensor), in_dims[0]
 
 
-def _each(
+def over_batch(
     function: type[torch.autograd.Function],
     size: int,
     in_dims: Sequence[Any],
@@ -271,9 +271,13 @@ def _each(
     for k, result in enumerate(results):
         if isinstance(result, Exception):
             inputs[0].report(result)
-            results[k] = tuple(torch.full_like(part, torch.nan) for part in good)
+            results[k] = tuple(_nothing_like(part) for part in good)
     stacked = tuple(torch.stack(parts) for parts in zip(*results, strict=True))
     return stacked, (0,) * len(stacked)
+
+
+def _nothing_like(tensor: torch.Tensor) -> torch.Tensor:
+    return torch.full_like(tensor, torch.nan if tensor.is_floating_point() else -1)
 
 
 def _prepare(call: MapCall, problems: Sequence[Tensors]) -> None:

@@ -1,0 +1,95 @@
+"""Where a plan sends the points of the plane, and the potential there, in any framework.
+
+The site of a point is found on the host, exactly and without derivatives. What depends on it is put
+together of the framework's own operations, which it differentiates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sdot.distributions.distribution import array_or_none
+from sdot.frameworks import has_no_values, refuse_recording, to_numpy
+from sdot.results import PlanArrays, ResultFormat, result_format
+from sdot.validation import FloatArray, check_points, transpose_hint
+
+__all__ = ["LocatesPoints", "TransportMap"]
+
+
+class LocatesPoints(Protocol):
+    """What finds sites on the host: of a solved plan, or of one that its arguments make."""
+
+    @property
+    def arguments(self) -> int:
+        """How many arrays are to be known first."""
+
+    def located(
+        self, arrays: Sequence[FloatArray], points: FloatArray
+    ) -> tuple[npt.NDArray[np.int64], FloatArray]:
+        """Return the sites (...) in whose cells points (..., 2) are, and the potential there."""
+
+    def prepare(self, arrays: Sequence[FloatArray], place: tuple[int, ...]) -> None:
+        """Solve the problem at a place of a batch."""
+
+    def is_first_failure(self) -> bool:
+        """Tell, whoever asks after a failure, whether nobody has asked before."""
+
+
+@dataclass(frozen=True, eq=False)
+class TransportMap:
+    """The map of a plan.
+
+    Attributes
+    ----------
+    source, arguments : what finds sites, and the framework's arrays that it has to know.
+    outputs : what the plan says: positions and potentials of the sites, in its framework.
+    """
+
+    source: LocatesPoints
+    arguments: Sequence[Any]
+    outputs: PlanArrays
+
+    def site_at(self, x: Any) -> Any:
+        """Return the sites (...) of points (..., 2)."""
+        x, result = self._checked(x)
+        return result.adapter.located(self.source, self.arguments, x, result)[0]
+
+    def transport(self, x: Any) -> Any:
+        """Return where points (..., 2) go."""
+        x, result = self._checked(x)
+        adapter = result.adapter
+        sites, values = adapter.located(self.source, self.arguments, x, result)
+        images = adapter.converted(self.outputs.positions, result)[sites]
+        return images + (0 * values)[..., None]  # NaN where a compiled solve has failed
+
+    def potential(self, x: Any) -> Any:
+        """Return the potential (...) at points (..., 2): its value, with derivatives of a formula.
+
+        The value is that of the host, found in double precision.
+        """
+        x, result = self._checked(x)
+        adapter = result.adapter
+        sites, values = adapter.located(self.source, self.arguments, x, result)
+        positions = adapter.converted(self.outputs.positions, result)[sites]
+        potentials = adapter.converted(self.outputs.potentials, result)[sites]
+        gaps = adapter.converted(x, result) - positions
+        formula = (gaps * gaps).sum(-1) - potentials
+        return values + (formula - adapter.without_derivative(formula))
+
+    def _checked(self, x: Any) -> tuple[Any, ResultFormat]:
+        x = array_or_none(x)
+        refuse_recording(x)
+        if has_no_values(x):
+            if x.ndim == 0 or x.shape[-1] != 2:
+                raise ValueError(
+                    f"x: expected an array of shape (..., 2), not {tuple(x.shape)}"
+                    f"{transpose_hint(tuple(x.shape))}"
+                )
+        else:
+            check_points(to_numpy(x) if x is not None else x, "x")
+        return x, result_format(x, self.outputs.potentials)
