@@ -37,6 +37,19 @@ private:
     Clock::time_point last_;
 };
 
+// The same for loops whose steps are shorter than a look at the clock.
+class StepwiseCheck {
+public:
+    void step() {
+        if (++steps_ % kStepsPerLook == 0) check_.or_throw();
+    }
+
+private:
+    static constexpr std::size_t kStepsPerLook = 1 << 15;
+    InterruptionCheck check_;
+    std::size_t steps_ = 0;
+};
+
 // body(begin, end) for one portion of a range after the other; returns false if it was interrupted
 // between two of them.
 template <class Body>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/geometry.hpp"
+#include "base/interruption.hpp"
 #include "base/parallel.hpp"
 #include "triangulation/faces.hpp"
 #include "triangulation/regular_triangulation.hpp"
@@ -107,8 +108,11 @@ private:
 class DualDiagram {
 public:
     explicit DualDiagram(const TriangulationFaces& faces) : faces_(faces), number_(faces.size(), -1) {
-        for (std::size_t f = 0; f < faces.size(); ++f)
+        StepwiseCheck interrupted;
+        for (std::size_t f = 0; f < faces.size(); ++f) {
+            interrupted.step();
             if (faces.is_finite(static_cast<std::int32_t>(f))) number_[f] = vertices_++;
+        }
     }
 
     std::size_t number_of_vertices() const { return static_cast<std::size_t>(vertices_); }
@@ -140,7 +144,9 @@ public:
             std::fill(edge_vertices, edge_vertices + faces_.collinear_edges.size(), -1);
             return;
         }
-        for (std::size_t f = 0; f < faces_.size(); ++f)
+        StepwiseCheck interrupted;
+        for (std::size_t f = 0; f < faces_.size(); ++f) {
+            interrupted.step();
             for (int i = 0; i < 3; ++i) {
                 const std::int32_t other = faces_.neighbors[3 * f + i];
                 const std::int32_t left = faces_.corners[3 * f + next_corner(i)];
@@ -151,6 +157,7 @@ public:
                 *edge_vertices++ = number_[other];
                 *edge_vertices++ = number_[f];
             }
+        }
     }
 
 private:

@@ -40,7 +40,7 @@ cdef extern from "diagram/power_diagram.hpp" namespace "sdot::diagram" nogil:
         size_t number_of_vertices()
         size_t number_of_edges()
         void write_vertices(const WeightedSites&, int, double*) except +
-        void write_edges(int32_t*, int32_t*)
+        void write_edges(int32_t*, int32_t*) except +
 
     void c_edges_around_sites "sdot::diagram::edges_around_sites"(
         const int32_t*, size_t, size_t, int32_t*, int32_t*) except +

@@ -1,31 +1,55 @@
 // The order of points along a space-filling curve.
 #pragma once
 
-#include <CGAL/Exact_predicates_inexact_constructions_kernel.h>
-#include <CGAL/Spatial_sort_traits_adapter_2.h>
-#include <CGAL/hilbert_sort.h>
-#include <CGAL/property_map.h>
+#include <CGAL/Hilbert_sort_median_2.h>
+#include <CGAL/tags.h>
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <vector>
+
+#include "base/interruption.hpp"
 
 namespace sdot::triangulation {
 
+// What CGAL's sort asks of points, here the numbers of positions: which of two comes first along an
+// axis. It looks for Ctrl-C on the way.
+class PositionOrder {
+public:
+    using Point_2 = std::int32_t;
+
+    template <int Axis>
+    struct Less {
+        const double* positions;
+        StepwiseCheck* interrupted;
+
+        bool operator()(std::int32_t a, std::int32_t b) const {
+            interrupted->step();
+            return positions[2 * static_cast<std::size_t>(a) + Axis] <
+                   positions[2 * static_cast<std::size_t>(b) + Axis];
+        }
+    };
+    using Less_x_2 = Less<0>;
+    using Less_y_2 = Less<1>;
+
+    PositionOrder(const double* positions, StepwiseCheck& interrupted)
+        : positions_(positions), interrupted_(&interrupted) {}
+
+    Less_x_2 less_x_2_object() const { return {positions_, interrupted_}; }
+    Less_y_2 less_y_2_object() const { return {positions_, interrupted_}; }
+
+private:
+    const double* positions_;
+    StepwiseCheck* interrupted_;
+};
+
 // Writes the permutation that visits the positions along a Hilbert curve.
 inline void hilbert_order(const double* positions, std::size_t count, std::int32_t* order) {
-    using Kernel = CGAL::Exact_predicates_inexact_constructions_kernel;
-    using Site = Kernel::Point_2;
-    std::vector<Site> sites;
-    sites.reserve(count);
-    for (std::size_t i = 0; i < count; ++i)
-        sites.emplace_back(positions[2 * i], positions[2 * i + 1]);
-    std::vector<std::size_t> indices(count);
-    std::iota(indices.begin(), indices.end(), std::size_t{0});
-    using Traits = CGAL::Spatial_sort_traits_adapter_2<Kernel, CGAL::Pointer_property_map<Site>::type>;
-    CGAL::hilbert_sort(indices.begin(), indices.end(), Traits(CGAL::make_property_map(sites)));
-    std::copy(indices.begin(), indices.end(), order);
+    StepwiseCheck interrupted;
+    std::iota(order, order + count, 0);
+    CGAL::Hilbert_sort_median_2<PositionOrder, CGAL::Sequential_tag> sort(
+        PositionOrder(positions, interrupted));
+    sort(order, order + count);
 }
 
 }  // namespace sdot::triangulation

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/geometry.hpp"
+#include "base/interruption.hpp"
 #include "triangulation/faces.hpp"
 #include "triangulation/power_test.hpp"
 
@@ -90,17 +91,23 @@ private:
     }
 
     void write_faces(TriangulationFaces& result) {
+        StepwiseCheck interrupted;
         std::int32_t number = 0;
-        for (auto face : triangulation_.all_face_handles()) face->info() = number++;
+        for (auto face : triangulation_.all_face_handles()) {
+            interrupted.step();
+            face->info() = number++;
+        }
         result.corners.reserve(3 * number);
         result.neighbors.reserve(3 * number);
-        for (auto face : triangulation_.all_face_handles())
+        for (auto face : triangulation_.all_face_handles()) {
+            interrupted.step();
             for (int i = 0; i < 3; ++i) {
                 result.corners.push_back(triangulation_.is_infinite(face->vertex(i))
                                              ? TriangulationFaces::kInfinity
                                              : face->vertex(i)->info());
                 result.neighbors.push_back(face->neighbor(i)->info());
             }
+        }
     }
 
     Triangulation triangulation_;

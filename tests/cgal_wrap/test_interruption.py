@@ -76,6 +76,11 @@ def pull_back_to_many_pixels() -> Call:
     return lambda: pull_back(lines, lines, True, 3, UNIT, np.array([0, 4]), potential, 2)
 
 
+def order_of_many_sites() -> Call:
+    sites = np.random.default_rng(0).random((4_000_000, 2))
+    return lambda: hilbert_order(sites)
+
+
 def repair_by_many_flips() -> Call:
     rng = np.random.default_rng(0)
     sites = rng.random((1_000_000, 2))
@@ -124,6 +129,7 @@ def transforms_at_many_sites() -> Call:
         moments_of_many_cells,
         masses_along_many_edges,
         pull_back_to_many_pixels,
+        order_of_many_sites,
         repair_by_many_flips,
         location_of_many_points,
         multigrid_of_many_nodes,
@@ -148,3 +154,30 @@ def is_interrupted(call: Call) -> bool:
     except RungError:
         return True
     return False
+
+
+def test_a_signal_ends_the_reading_of_a_triangulation() -> None:
+    """After the last site there is no look in Python any more: the one that follows is on the way.
+
+    The handler is called once a look, for a signal that comes all the time.
+    """
+    sites = np.random.default_rng(0).random((2_000_000, 2))
+    triangulator, zeros = Triangulator(sites, hilbert_order(sites)), np.zeros(len(sites))
+    looks = []
+    while_inserting = -(-len(sites) // 2**16)
+
+    def ring(*_: object) -> None:
+        looks.append(time.process_time())
+        if len(looks) == while_inserting + 1:
+            raise RungError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+    try:
+        with pytest.raises(RungError):
+            triangulator.power_diagram(zeros, zeros, 1)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not triangulator.is_complete
+    assert looks[while_inserting] - looks[while_inserting - 1] < 0.5
