@@ -15,7 +15,8 @@ SYSTEM_PACKAGES := g++ libcgal-dev libgmp-dev libmpfr-dev python3-dev python3-ve
 TORCH := torch==2.13.0
 # Directories too: a file that was deleted changes nothing else.
 SOURCES := $(shell find sdot cgal_wrap -name __pycache__ -prune -o -print) meson.build pyproject.toml
-EXAMPLES := tutorial_jax tutorial_torch gmm_fit_jax gmm_fit_torch lloyd newton_vs_lloyd stippling
+EXAMPLES := tutorial_jax tutorial_torch gmm_fit_jax gmm_fit_torch lloyd newton_vs_lloyd stippling \
+    quantised_gaussian areas_on_a_polygon incompressible_euler certified_distance
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -43,7 +44,7 @@ pytest: $(VENV)/installed
 
 examples: $(VENV)/installed
 	@for name in $(EXAMPLES); do \
-	    quick=; if [ $$name = stippling ]; then quick="--dots 1000 --steps 3"; fi; \
+	    quick=; if [ $$name = stippling ]; then quick="--dots 1000"; fi; \
 	    echo "== examples/$$name.py $$quick"; \
 	    $(PYTHON) examples/$$name.py build/pictures $$quick; done
 

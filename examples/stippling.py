@@ -1,8 +1,7 @@
 """Stippling: a photograph drawn with dots of equal ink.
 
-The density is the photograph's darkness. Equal masses at random places are moved to the
-barycentres of their transport cells (Lloyd's steps on the Wasserstein distance): every dot ends
-up standing for the same amount of ink, so dots crowd in the dark and never clump.
+The density is the photograph's darkness, and the dots are its quantisation by points of equal
+mass: every dot stands for the same amount of ink, so dots crowd in the dark and never clump.
 """
 
 import argparse
@@ -14,7 +13,7 @@ import numpy as np
 from matplotlib.cbook import get_sample_data
 from matplotlib.image import imread
 
-from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan
+from sdot import PolynomialGrid, quantize
 
 
 def darkness(photograph: np.ndarray) -> PolynomialGrid:
@@ -24,31 +23,18 @@ def darkness(photograph: np.ndarray) -> PolynomialGrid:
     return PolynomialGrid.from_image(1 - ink, invert=True)
 
 
-def random_sites(density: PolynomialGrid, count: int) -> np.ndarray:
-    """Draw from the density by rejection."""
-    random, low, high = np.random.default_rng(0), *density.box
-    candidates = low + random.random((40 * count, 2)) * (high - low)
-    heights = density.evaluate(candidates)
-    return candidates[random.random(len(heights)) * heights.max() < heights][:count]
-
-
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("folder", nargs="?", default="pictures", type=Path)
 parser.add_argument("--dots", type=int, default=8000)
-parser.add_argument("--steps", type=int, default=10)
 arguments = parser.parse_args()
 
 # The portrait of Grace Hopper comes with matplotlib; the head is cut out.
 photograph = imread(get_sample_data("grace_hopper.jpg", asfileobj=False))[10:420, 100:400]
 density = darkness(photograph)
-sites = random_sites(density, arguments.dots)
-
 begin = time.perf_counter()
-for step in range(arguments.steps):
-    plan = optimal_transport_plan(SumOfDiracs(sites), density, tol=1e-2)
-    sites = plan.barycenters
-    print(f"step {step:3d}   W2^2 = {plan.distance:.4e}   {plan.status.iterations} Newton steps")
-print(f"{len(sites)} dots, {arguments.steps} Lloyd steps: {time.perf_counter() - begin:.1f} s")
+dots = quantize(density, arguments.dots)
+print(f"{len(dots)} dots: {time.perf_counter() - begin:.1f} s")
+sites = np.asarray(dots.positions)
 
 width, height = density.box[1]
 figure, (left, right) = plt.subplots(1, 2, figsize=(16 * width, 8 * height), layout="constrained")

@@ -202,7 +202,7 @@ def lloyd(
     -----
     The energy never increases. It has many local minima, of nearly the same value if the start is
     good: `quantize` makes one. Each step costs two or three power diagrams if masses are fixed, and
-    one if they are free; masses are solved for only as well as the gradient needs them, to 3e-9 at
+    one if they are free; masses are solved for only as well as the gradient needs them, to 5e-9 at
     ``tol=1e-8``. Method: L-BFGS (Liu and Nocedal, Math. Programming 45, 1989) preconditioned by
     1 / (2 m_i), so that without memory it is Lloyd's step, which it takes wherever another one
     would not lower the energy.

@@ -22,7 +22,7 @@ from sdot.validation import FloatArray
 __all__ = ["Descent", "Step", "descend"]
 
 # Steps that the quasi-Newton matrix remembers.
-_REMEMBERED = 20
+_REMEMBERED = 50
 # Of the decrease that the slope promises, a step has to give this share (Armijo).
 _ENOUGH = 1e-4
 # Trials along a direction before it is given up.
@@ -32,7 +32,7 @@ _SHORTEST, _LONGEST = 0.1, 0.5
 # Relative rounding of energies: smaller differences say nothing.
 _ROUNDING = 1e-14
 # Mass errors, relative to the gradient: what the gradient itself is to be right to.
-_ACCURACY = 0.3
+_ACCURACY = 0.5
 _COARSEST, _FINEST = 0.2, 1e-11
 
 
