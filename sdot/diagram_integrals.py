@@ -57,7 +57,7 @@ def cell_integrals(
     cells: DiagramArrays | _Cut = placed.arrays
     if region is not None:
         _check_same_region(region, density)
-    elif domain is not None:
+    elif domain is not None and not placed.arrays.is_periodic:
         cells = _Cut(placed.arrays, placed.frame.apply(domain))
     # Kernels ask a diagram for its cells as polygons, and no more.
     own = density.kernel(placed.frame, driver.execution).moments(cells)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def mass_jacobian(
     """
     if region is not None:
         _check_same_region(region, density)
-    elif domain is not None:
+    elif domain is not None and not placed.arrays.is_periodic:
         _check_inside(domain, density)
     found = density.kernel(placed.frame, driver.execution).edge_moments(placed.arrays)
     filled = found.weights != 0
@@ -98,11 +98,13 @@ def mass_jacobian(
             "jump of the density; move the sites or weights a little"
         )
     a = density.total_mass * placed.weight_scale * found.weights[filled]
-    centres = placed.to_plane(found.centroids[filled])
+    centres = [
+        placed.to_plane(placed.arrays.edge_points(found.centroids, side)[filled]) for side in (1, 0)
+    ]
     i, j = placed.owners[placed.arrays.edge_sites[filled]].T
     rows, taken_by = np.concatenate([i, j]), np.concatenate([j, i])
     values = np.concatenate([a, a])
-    moves = 2.0 * values[:, None] * (np.concatenate([centres, centres]) - positions[taken_by])
+    moves = 2.0 * values[:, None] * (np.concatenate(centres) - positions[taken_by])
     n = placed.count
     by_weights = _jacobian(rows, taken_by, -values, n)
     by_positions = [_jacobian(rows, taken_by, -moves[:, k], n) for k in range(2)]

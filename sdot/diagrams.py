@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,8 @@ class DiagramArrays(Record):
     edge_sites: IndexArray
     edge_vertices: IndexArray
     hidden_sites: IndexArray
+
+    is_periodic: ClassVar[bool] = False
 
     def check_parts(self) -> None:
         """Refuse arrays that native code could not read."""
@@ -103,6 +106,29 @@ class DiagramArrays(Record):
         return polygon_kernels.cell_polygons(  # type: ignore[no-any-return]
             self.edges, *self.cells, self.is_hidden, domain, execution.threads
         )
+
+    # On a torus a cell has a piece for each copy of its site; in the plane it is one of its own.
+
+    def sites_of_pieces(self, pieces: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Which sites pieces are of."""
+        return pieces
+
+    def values_of_pieces(self, values: FloatArray) -> FloatArray:
+        """What the pieces have of values (n, ...) of their sites."""
+        return values
+
+    def places_of_pieces(self, points: FloatArray) -> FloatArray:
+        """Where the pieces have points (n, 2) that move with their sites."""
+        return points
+
+    @property
+    def edge_normals(self) -> FloatArray:
+        """From the site on the left of every edge to that on the right (e, 2)."""
+        return self.positions[self.edge_sites[:, 1]] - self.positions[self.edge_sites[:, 0]]
+
+    def edge_points(self, points: FloatArray, side: int) -> FloatArray:
+        """Points on the edges (e, 2) as seen from the sites on the left, 0, or the right, 1."""
+        return points
 
 
 class DiagramBuilder:

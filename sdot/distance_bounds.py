@@ -129,8 +129,8 @@ def distance_bounds(
     Raises
     ------
     TypeError, ValueError
-        If the arguments are not two densities of the same total mass, or the number of sites is not
-        a positive one.
+        If the arguments are not two densities of the same total mass in the plane, not periodic
+        ones, or the number of sites is not a positive one.
     ConvergenceError
         If the solve did not reach the tolerance.
 
@@ -166,7 +166,7 @@ def distance_bounds(
     >>> print(f"{lower:.3f} {upper:.3f}")
     0.100 0.101
     """
-    f, g = check_density(f, "f"), check_density(g, "g")
+    f, g = _in_the_plane(f, "f"), _in_the_plane(g, "g")
     refuse_recording(*f.arrays, *g.arrays)
     count = _check_sites(sites)
     way = _check_quantised(quantised)
@@ -197,6 +197,16 @@ def _differentiable(
     return DistanceBounds(
         *(result.adapter.differentiable_distance(one, arguments, result) for one in maps)
     )
+
+
+def _in_the_plane(density: Any, name: str) -> Density:
+    checked: Density = check_density(density, name)
+    if checked.torus is not None:
+        raise ValueError(
+            f"{name}: expected a density in the plane, not a periodic one, {density!r}, for which "
+            "there are no bounds; use distance with sites on the torus"
+        )
+    return checked
 
 
 def _check_sites(sites: Any) -> int:

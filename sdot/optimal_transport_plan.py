@@ -151,7 +151,7 @@ def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
     arrays = result.adapter.differentiable_plan(solution_map, arguments, result)
     arrays = _with_diracs(arrays, diracs, density, result)
     if not (diracs.has_values and density.has_values):
-        transport_map = TransportMap(solution_map, arguments, arrays)
+        transport_map = TransportMap(solution_map, arguments, arrays, density.torus)
         return OtPlan(arrays.status, None, density, result, arrays, transport_map)
     solution = solution_map.solution([to_numpy(array).astype(float) for array in arguments])
     return OtPlan(solution.status, solution, density.snapshot, result, arrays)

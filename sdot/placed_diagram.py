@@ -13,6 +13,7 @@ from sdot.diagrams import DiagramArrays, IndexArray
 from sdot.distributions.density import Frame
 from sdot.driver import driver
 from sdot.execution import Execution
+from sdot.periodic_diagrams import PeriodicDiagram
 from sdot.records import Record, check_part
 from sdot.validation import FloatArray
 
@@ -72,10 +73,13 @@ class PlacedDiagram(Record):
 
         The least of those that are equally near.
         """
-        arrays = self.arrays
+        arrays, owners = self.arrays, self.owners
+        if isinstance(arrays, PeriodicDiagram):  # the points are in the domain
+            owners = owners[arrays.site_of]
+            arrays = arrays.copies
         found = point_location.locate(
             (arrays.positions, arrays.weights, arrays.low_weights),
-            (*arrays.neighbors, arrays.is_hidden, self.owners.astype(np.int64, copy=False)),
+            (*arrays.neighbors, arrays.is_hidden, owners.astype(np.int64, copy=False)),
             tuple(np.ascontiguousarray(part) for part in self.frame),
             points.reshape(-1, 2),
             execution.threads,

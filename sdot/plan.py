@@ -256,17 +256,21 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         coordinates, could not tell them where sites are close to each other or far away.
         """
         solution = self._solved
-        domain, region = self.density.domain, None
+        domain, region, torus = self.density.domain, None, self.density.torus
         if domain is not None:
             region = non_convex(self.density.region)
         cells = solved_cells(solution)
-        return PowerDiagram.placed(solution.positions, solution.potentials, cells, domain, region)
+        period = None if torus is None else torus.period
+        return PowerDiagram.placed(
+            solution.positions, solution.potentials, cells, domain, region, period=period
+        )
 
     @cached_property
     def _transport_map(self) -> TransportMap:
         if self._map is not None:
             return self._map
-        return TransportMap(PlanLocation(self._solved), (), self.arrays)
+        torus = self.density.torus
+        return TransportMap(PlanLocation(self._solved), (), self.arrays, torus)
 
     def site_at(self, x: Any) -> Any:
         """Return to which sites points go.
@@ -283,7 +287,8 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
             the plan's if they are lists or NumPy's. Decided exactly, for the cells of the solve: a
             point on the edge of several cells is in that of the least index, as a point of
             coincident sites is; sites without mass are never found. Outside of the density's domain
-            it is the cell of the whole plane, to which the map extends.
+            it is the cell of the whole plane, to which the map extends; points are taken modulo the
+            period of one that is periodic.
 
         Raises
         ------
@@ -322,7 +327,8 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         -------
         array, (..., 2)
             Positions of sites, of the framework of the points, or of the plan's if they are lists
-            or NumPy's. See `site_at` for points on edges and outside of the domain. It can be
+            or NumPy's; of a periodic density those of the copies that are nearest to the points.
+            See `site_at` for points on edges and outside of the domain. It can be
             differentiated in the positions; in the points its derivative is zero, but for jumps.
 
         Raises

@@ -61,8 +61,12 @@ class PlanLocation:
     ) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Return the sites (...) in whose cells points (..., 2) are, and the potential there."""
         solution, points = self._solution, check_points(points, "x")
-        sites = self._cells.locate(points, solution.execution)
+        torus = solution.torus
+        places = points if torus is None else torus.wrap(points)
+        sites = self._cells.locate(places, solution.execution)
         gaps = points - solution.positions[sites]
+        if torus is not None:
+            gaps = torus.nearest(gaps)
         heights = gaps[..., 0] ** 2 + gaps[..., 1] ** 2
         return sites, heights - solution.potentials[sites]
 

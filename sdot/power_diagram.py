@@ -23,9 +23,11 @@ from sdot.distributions.polygon import check_simple_polygon, is_convex
 from sdot.distributions.regions import overlay, segments_of
 from sdot.drawing import draw
 from sdot.driver import driver
+from sdot.periodic_diagrams import PeriodicBuilder, Torus, torus_of
 from sdot.placed_diagram import PlacedDiagram, polygon_moments
 from sdot.records import Record, check_part
 from sdot.region_cells import cells_in_region, ring_moments
+from sdot.torus_cells import edges_on_torus, moments_on_torus, pieces_on_torus
 from sdot.validation import (
     FloatArray,
     box_corners,
@@ -61,10 +63,15 @@ class PowerDiagram(Record):
     domain : array_like, optional
         ``((x_min, y_min), (x_max, y_max))`` or the corners (k, 2) of a convex polygon,
         counter-clockwise. None for the whole plane. `clip` cuts to any simple polygon.
+    period : pair of float, optional
+        ``(a, b)``: on a torus with these periods. The domain then is a box with these sides,
+        ``((0, 0), (a, b))`` by default, sites are taken modulo the period, and cells may come in
+        several `parts`, cut by the sides of the domain.
 
     Attributes
     ----------
     positions, weights, domain : the arguments as read-only float64 arrays.
+    period : the periods (2,), None in the plane.
     region : None, or the rings (k, 2) of the region within ``domain`` to which cells are cut,
         if it is not convex: that of a density, or of `clip`.
 
@@ -79,12 +86,23 @@ class PowerDiagram(Record):
     are rounded to double. Time is O(n log n). All arrays are read-only.
     """
 
-    def __init__(self, positions: Any, weights: Any = None, domain: Any = None) -> None:
+    def __init__(
+        self, positions: Any, weights: Any = None, domain: Any = None, period: Any = None
+    ) -> None:
         self.positions = freeze(check_positions(positions))
         self.weights = freeze(check_weights(weights, len(self.positions)))
+        torus = None if period is None else _check_torus(period, domain)
+        self.period = None if torus is None else freeze(torus.period)
+        if torus is not None:
+            domain = torus.box
         self.domain = None if domain is None else freeze(check_convex_domain(domain))
         self.region: tuple[FloatArray, ...] | None = None
-        arrays = DiagramArrays.build(self.positions, self.weights, driver.execution)
+        arrays: DiagramArrays
+        if torus is None:
+            arrays = DiagramArrays.build(self.positions, self.weights, driver.execution)
+        else:
+            places = torus.wrap(self.positions)
+            arrays = PeriodicBuilder(places, torus, driver.execution).build(self.weights)
         owners = np.arange(len(self.positions))
         self._placed = PlacedDiagram(arrays, Frame(np.zeros(2), np.ones(2)), owners, len(owners))
 
@@ -96,11 +114,14 @@ class PowerDiagram(Record):
         placed: PlacedDiagram,
         domain: FloatArray | None,
         region: tuple[FloatArray, ...] | None,
+        *,
+        period: FloatArray | None = None,
     ) -> PowerDiagram:
         """Put together a diagram that is known in other coordinates, without any check."""
         result = cls.__new__(cls)
         result.positions, result.weights = freeze(positions), freeze(weights)
         result.domain = None if domain is None else freeze(domain)
+        result.period = None if period is None else freeze(period)
         result.region = None if region is None else tuple(freeze(ring) for ring in region)
         result._placed = placed
         return result
@@ -113,6 +134,10 @@ class PowerDiagram(Record):
         check_real_array(self.weights, "weights")
         for ring in self.region or ():
             check_part(ring, "region", (None, 2))
+        if self.period is not None:
+            _check_torus(self.period, None)
+        if self._placed.arrays.is_periodic != (self.period is not None):
+            raise ValueError("period: expected one for a diagram on a torus only")
         if self._placed.count != len(self.positions):
             raise ValueError("positions: expected as many as the diagram has sites")
 
@@ -123,6 +148,8 @@ class PowerDiagram(Record):
         where = "the plane" if self.domain is None else f"a polygon of {len(self.domain)} corners"
         if self.region is not None:
             where = f"a region of {sum(len(ring) for ring in self.region)} corners"
+        if self.period is not None:
+            where = f"a torus with periods {self.period[0]:g} and {self.period[1]:g}"
         return f"PowerDiagram({len(self)} sites in {where}, {len(self.hidden_sites)} hidden)"
 
     @cached_property
@@ -134,8 +161,11 @@ class PowerDiagram(Record):
     def edges(self) -> IndexArray:
         """Pairs of neighbouring sites, the smaller first, sorted (e, 2).
 
-        Neighbours in the plane: the edge between them may lie outside the domain.
+        Neighbours in the plane: the edge between them may lie outside the domain. On a torus each
+        pair once, though their cells may share several edges, and none of a site with itself.
         """
+        if self.torus is not None:
+            return freeze(edges_on_torus(self._placed, self.torus))
         pairs = np.sort(self._placed.edge_sites, axis=1)
         return freeze(pairs[np.lexsort(pairs.T[::-1])])
 
@@ -157,8 +187,13 @@ class PowerDiagram(Record):
         ------
         ValueError
             If there is no domain: unbounded cells have no list of corners. If the region is not
-            convex: a cell may have several `parts` there.
+            convex, or on a torus: a cell may have several `parts` there.
         """
+        if self.period is not None:
+            raise ValueError(
+                "cells: expected a diagram in the plane, but on a torus a cell may have several "
+                "parts in the domain; use parts"
+            )
         if self.region is not None:
             raise ValueError(
                 "cells: expected a diagram in a convex domain, but in this region a cell may have "
@@ -189,9 +224,12 @@ class PowerDiagram(Record):
         >>> [len(rings) for rings in diagram.parts]
         [1, 2]
         """
-        if self.region is None:
+        if self.torus is not None:
+            points, offsets, owners = pieces_on_torus(self._placed, self.torus)
+        elif self.region is None:
             return tuple((cell,) if len(cell) else () for cell in self.cells)
-        points, offsets, owners = self._rings
+        else:
+            points, offsets, owners = self._rings
         rings = np.split(freeze(self._placed.to_plane(points)), offsets[1:-1])
         ends = np.searchsorted(owners, np.arange(len(self) + 1))
         return tuple(tuple(rings[a:b]) for a, b in pairwise(ends))
@@ -205,7 +243,8 @@ class PowerDiagram(Record):
     def centroids(self) -> FloatArray:
         """The centroid of each cell inside the domain (n, 2); NaN where there is no area.
 
-        Also NaN for an unbounded cell.
+        Also NaN for an unbounded cell. On a torus the mean of the cell's points as seen from its
+        site, which may be outside of the domain.
         """
         return freeze(self._moments[1])
 
@@ -228,7 +267,7 @@ class PowerDiagram(Record):
         Raises
         ------
         ValueError, TypeError
-            If the polygon is not simple, or has no part of the domain.
+            If the polygon is not simple, or has no part of the domain, or on a torus.
 
         Examples
         --------
@@ -237,6 +276,11 @@ class PowerDiagram(Record):
         >>> diagram.clip([[0, 0], [1, 0], [0, 1]]).areas
         array([0.375, 0.125])
         """
+        if self.period is not None:
+            raise ValueError(
+                "clip: expected a diagram in the plane, not on a torus, whose cells are cut to the "
+                "domain"
+            )
         region: list[FloatArray] = [_check_polygon(polygon)]
         own = self.region if self.domain is None or self.region is not None else (self.domain,)
         if own is not None:
@@ -285,7 +329,10 @@ class PowerDiagram(Record):
         >>> diagram.locate([[0.0, 0.5], [0.6, 0.5], [0.9, 0.5]])
         array([0, 0, 1])
         """
-        return self._placed.locate(check_points(x, "x"), driver.execution)
+        points = check_points(x, "x")
+        if self.torus is not None:
+            points = self.torus.wrap(points)
+        return self._placed.locate(points, driver.execution)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the cells and sites, with matplotlib: `sdot.plot.plot_diagram`, with its options.
@@ -328,7 +375,8 @@ class PowerDiagram(Record):
         TypeError
             If it is not a density.
         ValueError
-            If cells are cut to a region that is not convex, and not that of the density.
+            If cells are cut to a region that is not convex, and not that of the density; if the
+            density and the diagram are not on the same torus.
 
         Examples
         --------
@@ -339,7 +387,11 @@ class PowerDiagram(Record):
         (array([1., 1.]), array([[0.5, 0.5],
                [1.5, 0.5]]))
         """
-        return cell_integrals(self._placed, check_density(density), self.domain, self.region)
+        density = self._own_density(density)
+        found = cell_integrals(self._placed, density, self.domain, self.region)
+        if self.torus is None:
+            return found
+        return found._replace(centroids=freeze(self._seen_from_sites(found.centroids)))
 
     def mass_jacobian(self, density: Density) -> MassJacobian:
         """Return the derivatives of the cells' masses with respect to weights and positions.
@@ -363,7 +415,7 @@ class PowerDiagram(Record):
         TypeError
             If it is not a density.
         ValueError
-            If the density reaches beyond the domain or region.
+            If the density reaches beyond the domain or region, or is not on the same torus.
         NotDifferentiableError
             If an edge lies along a jump of the density.
 
@@ -375,8 +427,34 @@ class PowerDiagram(Record):
         array([[ 1., -1.],
                [-1.,  1.]])
         """
-        density = check_density(density)
-        return mass_jacobian(self._placed, self.positions, density, self.domain, self.region)
+        density = self._own_density(density)
+        places = self.positions if self.torus is None else self.torus.wrap(self.positions)
+        return mass_jacobian(self._placed, places, density, self.domain, self.region)
+
+    @property
+    def torus(self) -> Torus | None:
+        """The torus that the diagram is on, None for the plane."""
+        if self.period is None or self.domain is None:
+            return None
+        return Torus(self.domain.min(axis=0), self.period)
+
+    def _own_density(self, density: Any) -> Density:
+        """Return a density, if it is on the same torus as the diagram or both are in the plane."""
+        own: Density = check_density(density)
+        here, there = self.torus, own.torus
+        if here is None and there is None:
+            return own
+        if here is None or there is None or not here.is_like(there):
+            raise ValueError(
+                "density: expected one that is periodic, on the domain of the diagram, for a "
+                f"diagram on a torus, and else one that is not, not {own!r} for {self!r}"
+            )
+        return own
+
+    def _seen_from_sites(self, points: FloatArray) -> FloatArray:
+        """Points (n, 2) that are seen from sites in the domain, as seen from the sites as given."""
+        assert self.torus is not None
+        return points + (self.positions - self.torus.wrap(self.positions))
 
     @cached_property
     def _polygons(self) -> tuple[FloatArray, npt.NDArray[np.int64]]:
@@ -397,6 +475,10 @@ class PowerDiagram(Record):
 
     @cached_property
     def _moments(self) -> tuple[FloatArray, FloatArray]:
+        if self.torus is not None:
+            areas, centroids = moments_on_torus(self._placed, self.torus)
+            centroids = self._seen_from_sites(self._placed.to_plane(centroids))
+            return areas * np.prod(self._placed.frame.scale), centroids
         if self.domain is None:
             areas, centroids = self._placed.moments_in_plane()
         elif self.region is None:
@@ -411,6 +493,21 @@ def non_convex(rings: Sequence[FloatArray] | None) -> tuple[FloatArray, ...] | N
     if rings is None or (len(rings) == 1 and is_convex(rings[0])):
         return None
     return tuple(rings)
+
+
+def _check_torus(period: Any, domain: Any) -> Torus:
+    sides = check_real_array(period, "period")
+    if sides.shape != (2,) or not (sides > 0).all():
+        raise ValueError(f"period: expected two positive numbers, not {period!r}")
+    if domain is None:
+        return torus_of(check_box(np.array([np.zeros(2), sides]), "period"))
+    torus = torus_of(check_box(domain))
+    if not np.allclose(torus.period, sides, rtol=1e-14, atol=0):
+        raise ValueError(
+            f"domain: expected a box whose sides are the period, {sides.tolist()}, not "
+            f"{torus.period.tolist()}; leave it out, or make them the same"
+        )
+    return torus
 
 
 def _check_polygon(polygon: Any) -> FloatArray:

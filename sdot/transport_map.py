@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from sdot.distributions.distribution import array_or_none
 from sdot.frameworks import has_no_values, refuse_recording, to_numpy
+from sdot.periodic_diagrams import Torus
 from sdot.results import PlanArrays, ResultFormat, result_format
 from sdot.validation import FloatArray, check_points, transpose_hint
 
@@ -48,11 +49,13 @@ class TransportMap:
     ----------
     source, arguments : what finds sites, and the framework's arrays that it has to know.
     outputs : what the plan says: positions and potentials of the sites, in its framework.
+    torus : that of a periodic density: points go to the nearest copies of their sites.
     """
 
     source: LocatesPoints
     arguments: Sequence[Any]
     outputs: PlanArrays
+    torus: Torus | None = None
 
     def site_at(self, x: Any) -> Any:
         """Return the sites (...) of points (..., 2)."""
@@ -64,7 +67,7 @@ class TransportMap:
         x, result = self._checked(x)
         adapter = result.adapter
         sites, values = adapter.located(self.source, self.arguments, x, result)
-        images = adapter.converted(self.outputs.positions, result)[sites]
+        images = self._images(sites, x, result)
         return images + (0 * values)[..., None]  # NaN where a compiled solve has failed
 
     def potential(self, x: Any) -> Any:
@@ -75,11 +78,21 @@ class TransportMap:
         x, result = self._checked(x)
         adapter = result.adapter
         sites, values = adapter.located(self.source, self.arguments, x, result)
-        positions = adapter.converted(self.outputs.positions, result)[sites]
+        positions = self._images(sites, x, result)
         potentials = adapter.converted(self.outputs.potentials, result)[sites]
         gaps = adapter.converted(x, result) - positions
         formula = (gaps * gaps).sum(-1) - potentials
         return values + (formula - adapter.without_derivative(formula))
+
+    def _images(self, sites: Any, x: Any, result: ResultFormat) -> Any:
+        """Positions of the sites (..., 2) of points."""
+        adapter = result.adapter
+        positions = adapter.converted(self.outputs.positions, result)[sites]
+        if self.torus is None:
+            return positions
+        period = adapter.converted(self.torus.period, result)
+        gaps = adapter.without_derivative(adapter.converted(x, result) - positions)
+        return positions + (gaps / period).round() * period
 
     def _checked(self, x: Any) -> tuple[Any, ResultFormat]:
         x = array_or_none(x)

@@ -45,7 +45,7 @@ LAYERS = {
         "drawing",
     ),
     "compiled": ("cgal_wrap",),
-    "diagrams": ("diagrams",),
+    "diagrams": ("diagrams", "periodic_diagrams"),
     "distributions": ("distributions",),
     "solver": ("solver",),
     "quantisation": ("quantisation",),
@@ -176,6 +176,7 @@ DENSITIES = {
     "polygon": lambda: Polygon([[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]]),
     "far apart": lambda: SumOfGaussians([[0.0, 0.0], [3e3, 0.0]], [1.0, 0.5], [1.0, 3.0]),
     "two pixels": lambda: PolynomialGrid(_two_pixels()),
+    "torus": lambda: PolynomialGrid(np.arange(1.0, 10.0).reshape(3, 3), periodic=True),
     "sum": lambda: 0.5 * Box() + 0.5 * PolynomialGrid([[1.0, 0.0], [0.0, 1.0]]),
 }
 

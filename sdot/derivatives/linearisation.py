@@ -87,11 +87,16 @@ class Linearisation:
         factor = self.total_mass * self.solution.normalisation.site_scale
         self._weights = factor * found.weights[kept]
         self._sites = sites
-        self.newton_matrix = NewtonMatrix(self.count, sites, self._weights, self.solution.execution)
+        edges = sites, self._weights
+        if diagram.is_periodic:
+            edges = _simple(*edges, self.count)
+        self.newton_matrix = NewtonMatrix(self.count, *edges, self.solution.execution)
         left, right = (
-            frame.scale * (found.centroids[kept] - self._centres[sites[:, k]]) for k in range(2)
+            frame.scale
+            * (diagram.edge_points(found.centroids, k)[kept] - self._centres[sites[:, k]])
+            for k in range(2)
         )
-        normals = diagram.positions[sites[:, 1]] - diagram.positions[sites[:, 0]]
+        normals = diagram.edge_normals[kept]
         along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
         lengths = np.sqrt(found.spreads[kept] / np.einsum("ek,ek->e", along, along))
         along *= frame.scale * lengths[:, None]
@@ -184,6 +189,15 @@ def _check_cells(masses: FloatArray) -> None:
         raise NotDifferentiableError(
             f"the plan is not differentiable: the cell of site {empty[0]} has no mass"
         )
+
+
+def _simple(edges: IndexArray, weights: FloatArray, count: int) -> tuple[IndexArray, FloatArray]:
+    """One edge for all those on a torus between the same two sites, and none to itself."""
+    first, second = edges.min(axis=1).astype(np.int64), edges.max(axis=1)
+    apart = first != second
+    pairs, which = np.unique((first * count + second)[apart], return_inverse=True)
+    merged = np.stack([pairs // count, pairs % count], axis=1).astype(np.int32)
+    return merged, np.bincount(which, weights[apart], len(pairs)).astype(np.float64)
 
 
 def _by_moves(

@@ -30,6 +30,7 @@ from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
 from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
+from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, check_points
 
 if TYPE_CHECKING:
@@ -89,6 +90,16 @@ class CellPotential(NamedTuple):
     def parts(self) -> tuple[FloatArray, ...]:
         """What compiled kernels take."""
         return self.metric, self.sites, self.slopes, self.constants + self.common
+
+    def on_pieces(self, diagram: DiagramArrays) -> CellPotential:
+        """The same for the pieces of cells on a torus; in the plane these are the cells."""
+        if not diagram.is_periodic:
+            return self
+        return self._replace(
+            sites=diagram.places_of_pieces(self.sites),
+            slopes=diagram.values_of_pieces(self.slopes),
+            constants=diagram.values_of_pieces(self.constants),
+        )
 
     def at(self, cells: npt.NDArray[np.intp], points: FloatArray) -> FloatArray:
         """The potential (p,) at points (p, 2) of cells (p,), without what all have in common."""
@@ -247,6 +258,11 @@ class Density(Distribution[Array_co]):
         Counter-clockwise, but for holes. None for the whole plane; the domain is its convex hull.
         """
         return None if self.domain is None else (self.domain,)
+
+    @property
+    def torus(self) -> Torus | None:
+        """The torus that the density is on; None, for the plane, unless it is periodic."""
+        return None
 
     @property
     def box(self) -> FloatArray:

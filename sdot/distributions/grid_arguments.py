@@ -17,6 +17,7 @@ __all__ = [
     "beware_of_pictures",
     "check_box_shape",
     "check_coefficients",
+    "check_periodic",
     "describe_frame",
     "frame_arguments",
     "grey_levels",
@@ -123,6 +124,18 @@ def check_box_shape(domain: Any) -> None:
         )
 
 
+def check_periodic(periodic: Any, is_parameter: bool = False) -> bool:
+    """Return whether a density is periodic; on a domain that moves it cannot be."""
+    if not isinstance(periodic, bool | np.bool_):
+        raise TypeError(f"periodic: expected True or False, not {periodic!r}")
+    if periodic and is_parameter:
+        raise ValueError(
+            "domain: expected numbers with periodic=True, not a JAX array or tensor: the distance "
+            "is not differentiated with respect to the period; pass a tuple or NumPy array"
+        )
+    return bool(periodic)
+
+
 def frame_arguments(parameters: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ``domain`` and ``knots`` from which the same grid lines follow."""
     if options["grid_lines"] is None:
@@ -133,13 +146,16 @@ def frame_arguments(parameters: Mapping[str, Any], options: Mapping[str, Any]) -
     return {"knots": (x, y)}
 
 
-def describe_frame(lines: tuple[FloatArray, FloatArray] | None, mass: float | None) -> str:
+def describe_frame(
+    lines: tuple[FloatArray, FloatArray] | None, mass: float | None, periodic: bool
+) -> str:
     """Return "on [0, 1] x [0, 1], mass 1", without lines or mass if they are parameters."""
     where = "on a domain given as an array"
     if lines is not None:
         x, y = lines
         where = f"on [{x[0]:g}, {x[-1]:g}] x [{y[0]:g}, {y[-1]:g}]"
-    return f"{where}, " + ("mass as given" if mass is None else f"mass {mass:g}")
+    given = "mass as given" if mass is None else f"mass {mass:g}"
+    return f"{where}, {given}{', periodic' if periodic else ''}"
 
 
 def grey_levels(array: Any, invert: bool) -> FloatArray:

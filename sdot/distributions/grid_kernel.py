@@ -124,7 +124,7 @@ def potential_integrals(
         terms,
         points,
         offsets,
-        potential.parts,
+        potential.on_pieces(diagram).parts,
         execution.threads,
     )
 
@@ -138,10 +138,12 @@ def cell_matrix(
     """
     x, y = lines
     corners = box_corners(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
-    polygons = cells.diagram.polygons(corners, cells.execution)
-    cells_of, columns, blocks = compiled.cell_blocks(
-        x, y, uniform, terms, *polygons, cells.centres, cells.execution.threads
+    diagram = cells.diagram
+    polygons, centres = diagram.polygons(corners, cells.execution), cells.centres
+    pieces, columns, blocks = compiled.cell_blocks(
+        x, y, uniform, terms, *polygons, diagram.places_of_pieces(centres), cells.execution.threads
     )
+    cells_of = diagram.sites_of_pieces(pieces)
     shape = (len(cells.centres), (len(x) - 1) * (len(y) - 1))
     return CellMatrix(cells_of, columns, blocks, shape)
 

@@ -25,6 +25,7 @@ from sdot.distributions.grid_arguments import (
     beware_of_pictures,
     check_box_shape,
     check_coefficients,
+    check_periodic,
     describe_frame,
     frame_arguments,
     grey_levels,
@@ -38,10 +39,12 @@ from sdot.distributions.grid_kernel import (
     pixel_masses,
     potential_integrals,
 )
+from sdot.distributions.periodic_kernel import PeriodicKernel
 from sdot.distributions.sampling import sample_polynomial_grid
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
 from sdot.limits import check_factor
+from sdot.periodic_diagrams import Torus, torus_of
 from sdot.validation import FloatArray, box_corners, check_mass, freeze
 
 __all__ = ["PolynomialGrid"]
@@ -69,11 +72,18 @@ class PolynomialGrid(Density[Array_co]):
         of ``domain``, for pixels of unequal size.
     mass : float or None, optional
         The density is scaled to this total mass, 1 by default; None leaves it as it is.
+    periodic : bool, optional
+        Whether the plane is a torus, with the sides of the domain as its periods. Distances are
+        then those on the torus; sites are taken modulo the period, and so are points at which the
+        density is evaluated. The barycentre of a cell is the mean of its points as seen from its
+        site, each moved by whole periods to where the cell is connected: it may lie outside of the
+        domain.
 
     Attributes
     ----------
     values : the ``values`` argument; of a NumPy array a read-only copy, while a tensor is read at
         every call.
+    periodic : the ``periodic`` argument.
     coefficients : read-only scaled coefficients (nx, ny, k + 1, k + 1).
     x_lines, y_lines : read-only grid lines.
     box, total_mass : the frame and the integral of the density.
@@ -102,6 +112,7 @@ class PolynomialGrid(Density[Array_co]):
         domain: Lists | None = ...,
         knots: Any = ...,
         mass: float | None = ...,
+        periodic: bool = ...,
     ) -> None: ...
 
     @overload
@@ -111,6 +122,7 @@ class PolynomialGrid(Density[Array_co]):
         domain: Array_co | Lists | None = ...,
         knots: Any = ...,
         mass: float | None = ...,
+        periodic: bool = ...,
     ) -> None: ...
 
     def __init__(
@@ -119,6 +131,7 @@ class PolynomialGrid(Density[Array_co]):
         domain: Any = None,
         knots: Any = None,
         mass: float | None = 1,
+        periodic: bool = False,
     ) -> None:
         common_framework(values, domain)
         is_parameter = framework_of(domain) in ("jax", "torch")
@@ -135,6 +148,7 @@ class PolynomialGrid(Density[Array_co]):
             "grid_lines": None if is_parameter else grid_lines_of(shape, domain, knots),
             "is_uniform": knots is None,
             "mass": check_mass(mass),
+            "periodic": check_periodic(periodic, is_parameter),
         }
         if self.has_values:
             beware_of_pictures(self.values)
@@ -142,7 +156,12 @@ class PolynomialGrid(Density[Array_co]):
 
     @classmethod
     def from_image(
-        cls, array: Any, invert: bool = False, domain: Any = None, mass: float | None = 1
+        cls,
+        array: Any,
+        invert: bool = False,
+        domain: Any = None,
+        mass: float | None = 1,
+        periodic: bool = False,
     ) -> PolynomialGrid[NumpyArray]:
         """Make a density from a picture, one pixel of density per pixel of the image.
 
@@ -156,7 +175,7 @@ class PolynomialGrid(Density[Array_co]):
             Take dark for mass, as for ink on paper.
         domain : array_like, optional
             By default pixels are square and the longer side is [0, 1].
-        mass : float or None, optional
+        mass, periodic : optional
             As for the class.
 
         Returns
@@ -169,7 +188,7 @@ class PolynomialGrid(Density[Array_co]):
             height, width = levels.shape
             longer = max(height, width)
             domain = ((0.0, 0.0), (width / longer, height / longer))
-        return cls(levels[::-1].T, domain=domain, mass=mass)
+        return cls(levels[::-1].T, domain=domain, mass=mass, periodic=periodic)
 
     @property
     def values(self) -> Any:
@@ -227,9 +246,19 @@ class PolynomialGrid(Density[Array_co]):
         """The corners (4, 2) of the grid."""
         return box_corners(self.box)
 
+    @property
+    def periodic(self) -> bool:
+        """Whether the plane is a torus."""
+        return bool(self._options["periodic"])
+
+    @property
+    def torus(self) -> Torus | None:
+        """The torus that the density is on, if any."""
+        return torus_of(self.box) if self.periodic else None
+
     def essential_box(self, tail: float) -> FloatArray:
         """Return the smallest box of whole pixels outside of which the density is zero."""
-        return self._support_box
+        return self.box if self.periodic else self._support_box
 
     @computed
     def _support_box(self) -> FloatArray:
@@ -252,7 +281,8 @@ class PolynomialGrid(Density[Array_co]):
     def arguments(self) -> Mapping[str, Any]:
         """Arguments with which the class makes the same object."""
         frame = frame_arguments(self._parameters, self._options)
-        return {"values": self.values, "mass": self._options["mass"], **frame}
+        options = {name: self._options[name] for name in ("mass", "periodic")}
+        return {"values": self.values, **options, **frame}
 
     @describes(values=(2, 3), domain=2)
     def __repr__(self) -> str:
@@ -262,11 +292,14 @@ class PolynomialGrid(Density[Array_co]):
         terms = round((shape[2] if len(shape) == 3 else 1) ** 0.5)
         return (
             f"{type(self).__name__}({nx} x {ny} pixels of degree {terms - 1} "
-            f"{describe_frame(self._options['grid_lines'], self._options['mass'])})"
+            + describe_frame(self._options["grid_lines"], self._options["mass"], self.periodic)
+            + ")"
         )
 
     def values_at(self, points: FloatArray, execution: Execution) -> FloatArray:
         """Return the density at points: on a grid line the pixel to the right or above counts."""
+        if self.torus is not None:
+            points = self.torus.wrap(points)
         x, s = _pixel_coordinates(self.x_lines, points[..., 0])
         y, t = _pixel_coordinates(self.y_lines, points[..., 1])
         powers = np.arange(self.degree + 1)
@@ -294,7 +327,8 @@ class PolynomialGrid(Density[Array_co]):
         coefficients = self.coefficients[used[0], used[1]] * scale
         x_lines, y_lines = lines
         is_uniform = self._options["is_uniform"]
-        return GridDensityKernel(x_lines, y_lines, coefficients, is_uniform, execution)
+        kernel = GridDensityKernel(x_lines, y_lines, coefficients, is_uniform, execution)
+        return PeriodicKernel(kernel, frame.apply(self.box)) if self.periodic else kernel
 
     def pull_back(
         self,

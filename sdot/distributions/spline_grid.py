@@ -168,6 +168,7 @@ class SplineGrid(Density[Array_co]):
                 "grid_lines": self._options["grid_lines"],
                 "is_uniform": True,
                 "mass": self._options["mass"],
+                "periodic": False,
             },
             Memory(),
         )
@@ -212,7 +213,7 @@ class SplineGrid(Density[Array_co]):
         slopes = f", slopes limited at {count}," if count else ""
         return (
             f"SplineGrid({nx} x {ny} nodes of continuity {self.continuity}{slopes} "
-            f"{describe_frame(self._options['grid_lines'], self._options['mass'])})"
+            f"{describe_frame(self._options['grid_lines'], self._options['mass'], False)})"
         )
 
     def essential_box(self, tail: float) -> FloatArray:

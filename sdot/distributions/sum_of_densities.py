@@ -30,6 +30,7 @@ from sdot.distributions.sampling import choose
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework
 from sdot.limits import check_size
+from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, freeze
 
 __all__ = ["SumKernel", "SumOfDensities"]
@@ -93,6 +94,7 @@ class SumOfDensities(Density[Array_co]):
             for inner, part in _parts(density)
         ]
         common_framework(*(array for _, part in flat for array in part.arrays))
+        _check_tori([part for _, part in flat])
         self._parameters = {f"part_{k}": part for k, (_, part) in enumerate(flat)}
         self._options = {"factors": tuple(factor for factor, _ in flat)}
 
@@ -135,6 +137,8 @@ class SumOfDensities(Density[Array_co]):
     @computed
     def domain(self) -> FloatArray | None:
         """The convex hull of the parts' domains, or None for the whole plane."""
+        if self.torus is not None:
+            return self.densities[0].domain
         corners = []
         for part in self.densities:
             if part.domain is None:
@@ -145,6 +149,8 @@ class SumOfDensities(Density[Array_co]):
     @computed
     def region(self) -> tuple[FloatArray, ...] | None:
         """The rings around the union of the parts' regions, or None for the whole plane."""
+        if self.torus is not None:
+            return self.densities[0].region
         borders = []
         for part in self.densities:
             if part.region is None:
@@ -153,6 +159,11 @@ class SumOfDensities(Density[Array_co]):
         if len(borders) == 1:
             return self.densities[0].region
         return tuple(freeze(ring) for ring in overlay(borders, any))
+
+    @property
+    def torus(self) -> Torus | None:
+        """The torus that the parts are on, if any."""
+        return self.densities[0].torus
 
     def essential_box(self, tail: float) -> FloatArray:
         """Return a box around those of the parts that are not all in the tail."""
@@ -322,6 +333,20 @@ def _parts(density: Density) -> list[tuple[float, Density]]:
     if isinstance(density, SumOfDensities):
         return list(zip(density.factors, density.densities, strict=True))
     return [(1.0, density)]
+
+
+def _check_tori(parts: Sequence[Density]) -> None:
+    """Refuse parts of which one is periodic and others are not, or elsewhere."""
+    first = parts[0]
+    for part in parts[1:]:
+        same = (part.torus is None) == (first.torus is None)
+        if same and part.torus is not None:
+            same = np.array_equal(part.box, first.box)
+        if not same:
+            raise ValueError(
+                "densities: expected all of them periodic, on the same domain, or none, not "
+                f"{first!r} and {part!r}"
+            )
 
 
 def _check_factor(factor: Any) -> float:

@@ -20,7 +20,7 @@ from sdot.plot.figure import (
     set_frame,
     show_colors,
 )
-from sdot.plot.outlines import box_around, path_around
+from sdot.plot.outlines import box_around, path_around, places_of
 from sdot.power_diagram import PowerDiagram
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def plot_diagram(
         options = {"cmap": cmap, "rasterized": rasterized, **look, **options}
         show_colors(ax, _add_cells(ax, diagram, numbers, options), colorbar)
     if sites or (sites is None and len(diagram) <= MOST_DOTS):
-        dots(ax, diagram.positions, color)
+        dots(ax, places_of(diagram), color)
     set_frame(ax, np.array([domain.min(axis=0), domain.max(axis=0)]))
     return ax
 

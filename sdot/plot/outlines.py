@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from sdot.plot.figure import import_matplotlib
+from sdot.power_diagram import PowerDiagram
 from sdot.validation import FloatArray
 
-__all__ = ["box_around", "path_around"]
+__all__ = ["box_around", "path_around", "places_of"]
 
 _MARGIN = 0.1  # around the sites of a diagram without a domain, in units of their extent
 
@@ -25,6 +26,11 @@ def path_around(rings: Iterable[FloatArray]) -> Any:
     ends = np.cumsum(sizes)
     codes[ends - sizes], codes[ends - 1] = path.MOVETO, path.CLOSEPOLY
     return path(vertices, codes)
+
+
+def places_of(diagram: PowerDiagram) -> FloatArray:
+    """Return where to draw the sites (n, 2): on a torus in the domain."""
+    return diagram.positions if diagram.torus is None else diagram.torus.wrap(diagram.positions)
 
 
 def box_around(positions: FloatArray) -> FloatArray:

@@ -21,6 +21,7 @@ from sdot.plot.figure import (
     import_matplotlib,
     set_frame,
 )
+from sdot.plot.outlines import places_of
 from sdot.power_diagram import PowerDiagram
 from sdot.validation import FloatArray
 
@@ -97,7 +98,9 @@ def plot_plan(
     check_kind(plan, OtPlan, "plan", "an OtPlan of optimal_transport_plan")
     ax = axes_or_new(ax)
     diagram, ends = plan.power_diagram, to_numpy(plan.barycenters)
-    count, frame = len(diagram), _frame_of(plan, ends)
+    places = places_of(diagram)
+    ends = ends + (places - diagram.positions)
+    count, frame = len(diagram), _frame_of(plan, places, ends)
     if diagram.domain is None:  # cells reach as far as the picture, not only around the sites
         diagram = PowerDiagram(diagram.positions, diagram.weights, frame)
     if density or (density is None and values is None):
@@ -115,17 +118,17 @@ def plot_plan(
             rasterized=rasterized,
         )
     if arrows or (arrows is None and count <= MOST_ARROWS):
-        _add_arrows(ax, diagram.positions, ends)
+        _add_arrows(ax, places, ends)
     if sites or (sites is None and count <= MOST_DOTS):
-        dots(ax, diagram.positions, color)
+        dots(ax, places, color)
     if legend:
         ax.legend()
     set_frame(ax, frame)
     return ax
 
 
-def _frame_of(plan: OtPlan, ends: FloatArray) -> FloatArray:
-    shown = [plan.density.box, plan.power_diagram.positions, ends[np.isfinite(ends).all(axis=1)]]
+def _frame_of(plan: OtPlan, places: FloatArray, ends: FloatArray) -> FloatArray:
+    shown = [plan.density.box, places, ends[np.isfinite(ends).all(axis=1)]]
     corners = np.concatenate(shown)
     return np.array([corners.min(axis=0), corners.max(axis=0)])
 

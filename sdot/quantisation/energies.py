@@ -25,6 +25,7 @@ from sdot.distributions.density import Density, Frame
 from sdot.distributions.memory import Memory
 from sdot.errors import ConvergenceError
 from sdot.execution import Execution
+from sdot.periodic_diagrams import PeriodicBuilder, torus_of
 from sdot.solver.solve import Options, solve
 from sdot.validation import FloatArray
 
@@ -121,12 +122,14 @@ class FreeMasses:
         self._frame = isotropic_frame(density)
         self._kernel = density.kernel(self._frame, execution)
         self._mass, self._execution = density.total_mass, execution
+        self._torus = density.torus
         self.diagrams = 0
 
     def at(self, positions: FloatArray, accuracy: float) -> Quantised:
         """Return the Voronoi cells."""
-        sites = self._frame.apply(positions)
-        diagram = DiagramArrays.build(sites, np.zeros(len(sites)), self._execution)
+        places = positions if self._torus is None else self._torus.wrap(positions)
+        sites = self._frame.apply(places)
+        diagram = self._voronoi(sites)
         self.diagrams += 1
         found = self._kernel.moments(diagram)
         filled = (found.masses > 0)[:, None]
@@ -135,6 +138,8 @@ class FreeMasses:
         spread = found.second_moments[:, [0, 2]].sum()
         scale = float(self._frame.scale[0])
         barycenters = self._frame.origin + scale * found.centroids
+        if self._torus is not None:
+            barycenters += positions - places
         return Quantised(
             positions,
             self._mass * found.masses,
@@ -143,6 +148,13 @@ class FreeMasses:
             self._mass * scale**2 * float(moved + spread),
             accuracy,
         )
+
+    def _voronoi(self, sites: FloatArray) -> DiagramArrays:
+        weights = np.zeros(len(sites))
+        if self._torus is None:
+            return DiagramArrays.build(sites, weights, self._execution)
+        torus = torus_of(self._kernel.box)
+        return PeriodicBuilder(sites, torus, self._execution).build(weights)
 
 
 def isotropic_frame(density: Density) -> Frame:

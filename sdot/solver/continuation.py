@@ -217,7 +217,12 @@ class _Stages:
 
 
 def _weights_for_uniform(problem: TransportProblem) -> tuple[FloatArray, FloatArray | None]:
-    """Weights that leave no cell empty for a uniform density, cluster by cluster if need be."""
+    """Weights that leave no cell empty for a uniform density, cluster by cluster if need be.
+
+    On a torus those of the Voronoi diagram.
+    """
+    if problem.torus is not None:
+        return np.zeros(len(problem.sites)), None
 
     def solve_merged(merged: TransportProblem) -> Evaluation:
         start = merged.evaluate(*_weights_for_uniform(merged))
@@ -243,7 +248,8 @@ def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[Density
 
 
 def _averaged_kernel(problem: TransportProblem, boxes: int) -> DensityKernel:
-    return averaged_kernel(problem.kernel, boxes, problem.execution)
+    periodic = problem.torus is not None
+    return averaged_kernel(problem.kernel, boxes, problem.execution, periodic=periodic)
 
 
 def _needed_share(

@@ -19,6 +19,7 @@ from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.solver.starts.assigned import assigned_weights
 from sdot.solver.starts.clustered import clustered_weights
 from sdot.solver.starts.entropic import EntropicTransport
+from sdot.solver.starts.entropic_torus import TorusEntropicTransport
 from sdot.solver.starts.joined import joined_groups
 from sdot.solver.starts.quick import quick_start, usual_bins
 from sdot.validation import FloatArray
@@ -70,7 +71,8 @@ class Search:
     @cached_property
     def entropic(self) -> EntropicTransport:
         """Entropic starts, which share their coarser grids."""
-        return EntropicTransport(self.problem, usual_bins(len(self.problem.sites)))
+        kind = EntropicTransport if self.problem.torus is None else TorusEntropicTransport
+        return kind(self.problem, usual_bins(len(self.problem.sites)))
 
     @cached_property
     def start(self) -> Evaluation:
@@ -149,6 +151,10 @@ def _is_small(search: Search) -> bool:
     return len(search.problem.sites) <= _FEW_SITES
 
 
+def _is_in_the_plane(search: Search) -> bool:
+    return search.problem.torus is None
+
+
 def _assigned(search: Search) -> Iterator[Evaluation]:
     weights = assigned_weights(search.problem)
     if weights is not None:
@@ -216,7 +222,7 @@ LADDER = (
     ),
     Way(
         name="clustered",
-        applies=_always,
+        applies=_is_in_the_plane,
         starts=_clustered,
         method=damped_newton,
         patience=60,

@@ -21,6 +21,7 @@ from dataclasses import replace
 import numpy as np
 
 from sdot.distributions.density import Density
+from sdot.periodic_diagrams import Torus
 from sdot.solver.solution import IndexArray, Solution
 from sdot.validation import FloatArray, box_corners, freeze
 
@@ -66,18 +67,22 @@ def _first_places(
     In the normalised coordinates, where no digits are lost wherever the sites are.
     """
     normalisation = solution.normalisation
+    torus = normalisation.torus_in_frame
     corners, values = _corners(solution, density)
     normalised = normalisation.normalised_sites(sites)
     places, weights = np.empty_like(sites), np.empty(len(sites))
     chunk = max(1, _MOST_ENTRIES // len(corners))
     for start in range(0, len(sites), chunk):
         part = slice(start, start + chunk)
-        heights = _heights(normalised[part, None], corners) - values
+        heights = _heights(normalised[part, None], corners, torus) - values
         least = heights.argmin(axis=1)
         places[part] = corners[least]
         weights[part] = heights[np.arange(len(least)), least]
     known = normalisation.potentials(solution.diagram.weights)[0]
     potentials = normalisation.potentials_of(sites, weights) + (solution.potentials[0] - known)
+    if torus is not None:  # as seen from the sites
+        gaps = torus.nearest(places - normalised)
+        return sites + gaps * normalisation.frame.scale, potentials
     return normalisation.frame.origin + places * normalisation.frame.scale, potentials
 
 
@@ -87,10 +92,18 @@ def _corners(solution: Solution, density: Density) -> tuple[FloatArray, FloatArr
     domain = box_corners(density.essential_box(0)) if density.domain is None else density.domain
     points, offsets = diagram.polygons(frame.apply(domain), solution.execution)
     cell = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return points, _heights(diagram.positions[cell], points) - diagram.weights[cell]
+    cell = diagram.sites_of_pieces(cell)
+    torus = solution.normalisation.torus_in_frame
+    return points, _heights(diagram.positions[cell], points, torus) - diagram.weights[cell]
 
 
-def _heights(sites: FloatArray, points: FloatArray) -> FloatArray:
-    """``|z|**2 - 2 u . z``: the squared distance, up to what is the same for all sites z."""
+def _heights(sites: FloatArray, points: FloatArray, torus: Torus | None) -> FloatArray:
+    """``|z|**2 - 2 u . z``: the squared distance, up to what is the same for all sites z.
+
+    On a torus that distance itself.
+    """
+    if torus is not None:
+        gaps = torus.nearest(points - sites)
+        return np.asarray(gaps[..., 0] ** 2 + gaps[..., 1] ** 2)
     terms = sites * (sites - 2.0 * points)
     return np.asarray(terms[..., 0] + terms[..., 1])

@@ -27,6 +27,7 @@ from sdot.distributions.density import (
     Rounding,
 )
 from sdot.execution import SERIAL, Execution
+from sdot.periodic_diagrams import PeriodicBuilder, Torus
 from sdot.records import Record
 from sdot.solver.budget import Budget
 from sdot.validation import FloatArray
@@ -37,6 +38,8 @@ __all__ = [
     "Normalisation",
     "Shares",
     "TransportProblem",
+    "builder_of",
+    "distinct_sites",
     "normalise",
     "sum_of_two",
 ]
@@ -105,11 +108,12 @@ class TransportProblem:
     sites: FloatArray  # (n, 2), along a Hilbert curve
     masses: FloatArray  # (n,)
     kernel: DensityKernel
-    builder: DiagramBuilder
+    builder: DiagramBuilder | PeriodicBuilder
     budget: Budget
     execution: Execution = SERIAL
     is_stage: bool = False  # on the way to another one: of an easier density, or fewer sites
     shares: Shares | None = None  # of the caller's sites, unless this is a stage
+    torus: Torus | None = None  # None: the plane
 
     def as_stage(
         self,
@@ -121,9 +125,14 @@ class TransportProblem:
         kernel = self.kernel if kernel is None else kernel
         if sites is None or masses is None:
             return replace(self, kernel=kernel, is_stage=True, shares=None)
-        builder = _builder(sites, self.budget, self.execution)
-        return TransportProblem(
-            sites, masses, kernel, builder, self.budget, self.execution, is_stage=True
+        return replace(
+            self,
+            sites=sites,
+            masses=masses,
+            kernel=kernel,
+            builder=builder_of(sites, self.torus, self.budget, self.execution),
+            is_stage=True,
+            shares=None,
         )
 
     @cached_property
@@ -222,6 +231,16 @@ class Normalisation(Record):
     site_scale: float
     site_of: npt.NDArray[np.intp]  # (n,): which normalised site a caller's site became
     share: FloatArray  # (n,): its share of that site's mass
+
+    @property
+    def torus_of_caller(self) -> Torus | None:
+        """The torus of the density, if it is periodic."""
+        return None
+
+    @property
+    def torus_in_frame(self) -> Torus | None:
+        """The same in the coordinates of the problem."""
+        return None
 
     def normalised_sites(self, positions: FloatArray) -> FloatArray:
         """Sites (k, 2) in the well-scaled coordinates."""
@@ -334,7 +353,7 @@ def normalise(
     frame = _choose_frame(high - low, core)
     centre, scale = _choose_site_map(low, high, frame, core)
     sites = (positions - centre) * (scale * frame.scale)
-    distinct, site_of = _merge_coincident(sites)
+    distinct, site_of = distinct_sites(sites)
     order = hilbert_order(distinct)
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(len(order))
@@ -347,7 +366,7 @@ def normalise(
         sorted_sites,
         targets,
         density.kernel(frame, execution),
-        _builder(sorted_sites, budget, execution),
+        builder_of(sorted_sites, None, budget, execution),
         budget,
         execution,
         shares=Shares(masses, site_of, share),
@@ -358,8 +377,12 @@ def normalise(
     return problem, normalisation
 
 
-def _builder(sites: FloatArray, budget: Budget, execution: Execution) -> DiagramBuilder:
+def builder_of(
+    sites: FloatArray, torus: Torus | None, budget: Budget, execution: Execution
+) -> DiagramBuilder | PeriodicBuilder:
     """Builder of diagrams of sites that are in a good order already, each of them counted."""
+    if torus is not None:
+        return PeriodicBuilder(sites, torus, execution, budget.count_diagram)
     order = np.arange(len(sites), dtype=np.int32)
     return DiagramBuilder(sites, order, execution, budget.count_diagram)
 
@@ -391,7 +414,7 @@ def _choose_site_map(
     return (low + high) / 2 - sides / 2 / (t * frame.scale), t
 
 
-def _merge_coincident(sites: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+def distinct_sites(sites: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Distinct sites, and the index of each site among them."""
     sorted_x = np.sort(sites[:, 0])
     if (sorted_x[1:] != sorted_x[:-1]).all():  # by far the quickest way to see there are none

@@ -11,6 +11,7 @@ from sdot.cached_property import cached_property
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellMoments, CellPotential, Rounding
 from sdot.execution import Execution
+from sdot.periodic_diagrams import Torus
 from sdot.records import Record, check_part
 from sdot.solver.budget import Budget
 from sdot.solver.certificate import error_bound
@@ -86,6 +87,11 @@ class Solution(Record):
         """The potential on the density's side."""
         of_cells = self.potentials if self.heavy is None else self.potentials[self.heavy]
         return self.normalisation.cell_potential(of_cells, self.diagram)
+
+    @property
+    def torus(self) -> Torus | None:
+        """The torus that the density is on, if it is periodic."""
+        return self.normalisation.torus_of_caller
 
     @property
     def total_mass(self) -> float:

@@ -17,6 +17,7 @@ from sdot.solver.massless import with_massless_sites
 from sdot.solver.polish import polished
 from sdot.solver.problem import normalise
 from sdot.solver.solution import Solution, make_solution, make_status
+from sdot.solver.torus import normalise_on_torus
 from sdot.solver.warm_start import Remembered, predicted_potentials, remember
 from sdot.validation import FloatArray
 
@@ -55,8 +56,11 @@ def solve(
         )
         return with_massless_sites(found, positions, heavy, density)
     budget = Budget(options.max_iterations, options.callback)
-    problem, normalisation = normalise(positions, masses, density, budget, execution)
-    predicted = predicted_potentials(positions, memories) if options.warm_start else None
+    make = normalise if density.torus is None else normalise_on_torus
+    problem, normalisation = make(positions, masses, density, budget, execution)
+    predicted = None
+    if options.warm_start:
+        predicted = predicted_potentials(positions, memories, density.torus)
     if predicted is not None:
         predicted = normalisation.normalised_weights(predicted)
     result = climb(problem, predicted, options.tol)

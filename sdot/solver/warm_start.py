@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sdot.distributions.memory import Memory
+from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray
 
 __all__ = ["Remembered", "predicted_potentials", "remember"]
@@ -29,9 +30,12 @@ class Remembered:
     barycenters: FloatArray
     potentials: FloatArray
 
-    def moved_to(self, positions: FloatArray) -> FloatArray:
+    def moved_to(self, positions: FloatArray, torus: Torus | None) -> FloatArray:
         """Return potentials for other positions of the sites (n,)."""
         step = positions - self.positions
+        if torus is not None:
+            step = torus.nearest(step)
+            positions = self.positions + step
         # |b - y'|**2 - |b - y|**2, without the cancellation
         moved: FloatArray = self.potentials + (
             step * (positions + self.positions - 2 * self.barycenters)
@@ -39,12 +43,14 @@ class Remembered:
         return moved
 
 
-def predicted_potentials(positions: FloatArray, memories: Iterable[Memory]) -> FloatArray | None:
+def predicted_potentials(
+    positions: FloatArray, memories: Iterable[Memory], torus: Torus | None = None
+) -> FloatArray | None:
     """Return potentials (n,) from the first of the memories that has a solution, else None."""
     for memory in memories:
         last: Remembered | None = memory.last(len(positions))
         if last is not None:
-            return last.moved_to(positions)
+            return last.moved_to(positions, torus)
     return None
 
 

@@ -23,6 +23,7 @@ TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]])
 # What makes a density of arrays, and the arrays.
 DENSITIES: dict[str, tuple[Any, list[np.ndarray]]] = {
     "grid": (PolynomialGrid, [IMAGE]),
+    "torus": (lambda v: PolynomialGrid(v, periodic=True), [IMAGE]),
     "spline": (lambda v: SplineGrid(v, 1), [IMAGE + 1]),
     "mesh": (lambda v: Mesh(CORNERS, TRIANGLES, v), [np.array([1.0, 2.0, 3.0, 4.0])]),
     "mixture": (

@@ -11,6 +11,9 @@ The lengths of the shortest paths to any one site k satisfy all of these. Their 
 satisfies each with room to spare, namely an n-th of the shortest cycle through i and j. That is a
 length of the scale of these two: so cells of sites that are close to each other fare no worse than
 others, be that 1e-9 of the distance to the rest.
+
+On a torus costs are not products any more. There the same holds for w in place of -psi and the
+costs c of points and sites: w_j - w_i <= min over the points z of i of c(z, y_j) - c(z, y_i).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import scipy
 
 from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
 from sdot.distributions.density import CellMoments
+from sdot.periodic_diagrams import Torus
 from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray
 
@@ -40,6 +44,8 @@ def assigned_weights(problem: TransportProblem) -> FloatArray | None:
     """Return weights (n,); None if rounding hides an order between sites. Time is O(n**3)."""
     count = len(problem.sites)
     points = _points(problem, count * max(_POINTS, min(_MORE_POINTS, _MANY_POINTS // count)))
+    if problem.torus is not None:
+        return _on_torus(problem, problem.torus, points)
     middle = points.mean(axis=0)
     points -= middle
     # About the site with the closest neighbour, so that small offsets keep their digits.
@@ -56,6 +62,16 @@ def assigned_weights(problem: TransportProblem) -> FloatArray | None:
     prices += offsets @ middle
     # |y|**2 - 2 psi, without |reference|**2.
     return np.asarray(2 * (offsets @ reference) + (offsets**2).sum(axis=1) - 2 * prices)
+
+
+def _on_torus(problem: TransportProblem, torus: Torus, points: FloatArray) -> FloatArray | None:
+    costs = (torus.nearest(points[:, None] - problem.sites) ** 2).sum(axis=-1)
+    owners = np.repeat(np.arange(len(problem.sites)), _shares(problem.masses, len(points)))
+    slots, point_of = scipy.optimize.linear_sum_assignment(costs.T[owners])
+    owner_of, costs = owners[slots], costs[point_of]
+    own = costs[np.arange(len(owner_of)), owner_of]
+    prices = _prices(costs - own[:, None], owner_of)
+    return None if prices is None else -prices
 
 
 def _closest(sites: FloatArray) -> int:
@@ -119,8 +135,16 @@ def _parts(moments: CellMoments, chosen: npt.NDArray[np.bool_]) -> FloatArray:
 def _central_prices(
     offsets: FloatArray, points: FloatArray, owner_of: npt.NDArray[np.intp]
 ) -> FloatArray | None:
-    count = len(offsets)
     gains = (points * offsets[owner_of]).sum(axis=1)[:, None] - points @ offsets.T
+    return _prices(gains, owner_of)
+
+
+def _prices(gains: FloatArray, owner_of: npt.NDArray[np.intp]) -> FloatArray | None:
+    """Prices (n,) in the middle of those that keep every point (k,) at its owner.
+
+    ``gains`` (k, n): what a point would have to be paid less to go elsewhere.
+    """
+    count = gains.shape[1]
     lengths = np.full((count, count), np.inf)
     np.minimum.at(lengths, owner_of, gains)
     # What the assignment has rounded away leaves cycles that are less than zero by as much.

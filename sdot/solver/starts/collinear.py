@@ -29,7 +29,12 @@ _ENOUGH_IN_A_VOID = 1e-10
 
 
 def collinear_weights(problem: TransportProblem) -> tuple[FloatArray, FloatArray] | None:
-    """Weights (n,) and their low parts; None if the sites are not on a line. O(n) per round."""
+    """Weights (n,) and their low parts; None if the sites are not on a line. O(n) per round.
+
+    Also on a torus, where cells are no strips.
+    """
+    if problem.torus is not None:
+        return None
     middle = problem.sites.mean(axis=0)
     offsets = problem.sites - middle
     direction = np.linalg.eigh(offsets.T @ offsets)[1][:, 1]

@@ -66,37 +66,55 @@ class EntropicTransport:
         """
         found = self._on_grid(bins)
         values = found.log_density + found.on_density / found.epsilon
+        values, box = self._around(values, self._box)
         weights: FloatArray = soft_c_transform(
             self._problem.sites,
             values,
-            self._box,
+            box,
             found.epsilon,
             self._width / bins,
             self._problem.execution.threads,
         )
         return weights
 
+    def _around(self, values: FloatArray, box: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Values on a grid over a box, with their copies, if there are any, and a box around."""
+        return values, box
+
     def _on_grid(self, bins: int) -> _OnGrid:
         if bins not in self._solved:
             log_sites = _log(_binned_masses(self._problem, self._site_box, bins))
             log_density = _log(self._problem.kernel.coarsened(self._box, bins))
             epsilon, on_density = self._start(bins)
-            on_sites = np.empty((bins, bins))
             final = _FINAL_EPSILON * (self._width / min(bins, _FINE_BINS)) ** 2
             epsilons = _cooled(epsilon, final)
-            sinkhorn(
-                (self._site_box, log_sites),
-                (self._box, log_density),
-                on_sites,
-                on_density,
-                epsilons,
-                self._sweeps if bins <= _FINE_BINS else min(self._sweeps, _FINE_SWEEPS),
-                self._problem.execution.threads,
-            )
+            sweeps = self._sweeps if bins <= _FINE_BINS else min(self._sweeps, _FINE_SWEEPS)
+            on_sites, on_density = self._sweep(log_sites, log_density, on_density, epsilons, sweeps)
             self._solved[bins] = _OnGrid(
                 float(epsilons[-1]), log_sites, log_density, on_sites, on_density
             )
         return self._solved[bins]
+
+    def _sweep(
+        self,
+        log_sites: FloatArray,
+        log_density: FloatArray,
+        on_density: FloatArray,
+        epsilons: FloatArray,
+        sweeps: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Potentials on sites and density after sweeps at each epsilon, which may be in place."""
+        on_sites = np.empty_like(log_sites)
+        sinkhorn(
+            (self._site_box, log_sites),
+            (self._box, log_density),
+            on_sites,
+            on_density,
+            epsilons,
+            sweeps,
+            self._problem.execution.threads,
+        )
+        return on_sites, on_density
 
     def _start(self, bins: int) -> tuple[float, FloatArray]:
         """Epsilon and the density's potential: a soft c-transform from the coarser grid."""
@@ -106,7 +124,8 @@ class EntropicTransport:
         epsilon = coarser.epsilon
         values = coarser.log_sites + coarser.on_sites / epsilon
         threads = self._problem.execution.threads
-        sums = log_sum(values, self._site_box, self._box, (bins, bins), epsilon, threads)
+        values, box = self._around(values, self._site_box)
+        sums = log_sum(values, box, self._box, (bins, bins), epsilon, threads)
         return epsilon, -epsilon * sums
 
 
