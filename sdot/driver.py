@@ -72,6 +72,7 @@ class Driver:
         return {name: getattr(self, name) for name in _SETTINGS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self._device = None  # until the framework is known, which it has to be one of
         for name in _SETTINGS:
             setattr(self, name, state[name])
 

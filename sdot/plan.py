@@ -15,6 +15,7 @@ from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.drawing import draw
 from sdot.driver import driver
+from sdot.interpolation import Interpolation, check_time
 from sdot.plan_cells import PlanLocation, cell_spreads, solved_cells
 from sdot.power_diagram import PowerDiagram, non_convex
 from sdot.records import Record
@@ -381,6 +382,40 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         array([0.  , 0.25])
         """
         return self._transport_map.potential(x)
+
+    def interpolate(self, t: float) -> Interpolation[Array_co, Scalar_co]:
+        """Return what lies between the density and the sites: the displacement interpolation.
+
+        Parameters
+        ----------
+        t : float
+            From 0, the density, to 1, the sites.
+
+        Returns
+        -------
+        Interpolation
+            With the cells, moved and shrunk, as polygons; their masses, barycentres and densities;
+            random points; and the values of the density in between.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``t`` is not a number, or not from 0 to 1.
+
+        Examples
+        --------
+        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+        >>> plan = optimal_transport_plan(SumOfDiracs([[0.0, 0.0], [1.0, 0.0]]), Box())
+        >>> halfway = plan.interpolate(0.5)
+        >>> halfway.barycenters
+        array([[0.125, 0.25 ],
+               [0.875, 0.25 ]])
+        >>> halfway.densities
+        array([4., 4.])
+        """
+        t = check_time(t)
+        self._solved, self.density  # noqa: B018  (both are needed)
+        return Interpolation(self, t)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw density, cells and sites with matplotlib: `sdot.plot.plot_plan`, with its options.
