@@ -15,6 +15,7 @@ from sdot import (
     Box,
     PolynomialGrid,
     PowerDiagram,
+    SplineGrid,
     SumOfDensities,
     SumOfDiracs,
     distance,
@@ -194,11 +195,52 @@ def test_no_slower_way_for_uneven_densities() -> None:
         assert plan.status.iterations < 100
 
 
+@pytest.mark.parametrize("continuity", [0, 1, 2])
+@pytest.mark.parametrize("negative", ["limit", "raise", "clip"])
+def test_periodic_splines(continuity: int, negative: str) -> None:
+    """As the spline through many copies of the values, wherever the values begin."""
+    values, points = random_image(3, (5, 4)) + 0.3, random_sites(50)
+    density = SplineGrid(values, continuity, mass=None, negative=negative, periodic=True)
+    tiled = np.tile(values, (21, 21))
+    tiled = np.pad(tiled, ((0, 1), (0, 1)), mode="wrap")
+    around = SplineGrid(tiled, continuity, ((-10, -10), (11, 11)), mass=None, negative=negative)
+    np.testing.assert_allclose(density.evaluate(points), around.evaluate(points), atol=1e-12)
+    rolled = np.roll(values, (2, 1), (0, 1))
+    moved = SplineGrid(rolled, continuity, mass=None, negative=negative, periodic=True)
+    found = moved.evaluate(points + np.array([2 / 5, 1 / 4]))
+    np.testing.assert_allclose(found, density.evaluate(points), atol=1e-12)
+    assert density.grid.values.shape[:2] == values.shape
+
+
+def test_periodic_splines_are_limited_across_the_sides() -> None:
+    values = np.zeros((6, 6))
+    values[0, 0] = 1.0
+    density = SplineGrid(values, periodic=True)
+    assert density.limited_nodes[5, 0] and density.limited_nodes[0, 5]
+    moved = SplineGrid(np.roll(values, (3, 3), (0, 1)), periodic=True)
+    np.testing.assert_array_equal(moved.limited_nodes, np.roll(density.limited_nodes, 3, (0, 1)))
+
+
+def test_negative_nodes_are_named_as_they_were_given() -> None:
+    values = np.ones((3, 4))
+    values[1, 2] = -1.0
+    with refused(ValueError, "at the node (1, 2)"):
+        SplineGrid(values, periodic=True)
+    spike = np.zeros((5, 5))
+    spike[4, 4] = 1.0
+    with refused(ValueError, "below zero between the nodes (0, 3) and (1, 4)"):
+        SplineGrid(spike, 1, negative="raise", periodic=True)
+
+
 # Derivatives
 
 
 def _grid(values: Any) -> Any:
     return PolynomialGrid(values, ((0, 0), (1, 1.5)), periodic=True)
+
+
+def _spline(values: Any) -> Any:
+    return SplineGrid(values, 2, ((0, 0), (1, 1.5)), periodic=True)
 
 
 def _gradients(arrays: list[np.ndarray], make: Any) -> list[np.ndarray]:
@@ -219,19 +261,20 @@ def test_first_derivatives(k: int) -> None:
     np.testing.assert_allclose(found, central_differences(value, arrays[k]), atol=1e-7)
 
 
+@pytest.mark.parametrize("make", [_grid, _spline])
 @pytest.mark.parametrize("k", [0, 1, 2])
 @pytest.mark.parametrize("n", [1, 2, 7])
-def test_second_derivatives(n: int, k: int) -> None:
+def test_second_derivatives(n: int, k: int, make: Any) -> None:
     rng = np.random.default_rng(n)
     arrays = [rng.random((n, 2)), rng.uniform(1, 2, n), random_image(1, (4, 5))]
     direction, step = rng.normal(size=arrays[k].shape), 1e-5
-    diracs, density = SumOfDiracs(*arrays[:2]), _grid(arrays[2])
+    diracs, density = SumOfDiracs(*arrays[:2]), make(arrays[2])
     plan = optimal_transport_plan(diracs, density, tol=1e-13)
     tangents: list[Any] = [None] * 3
     tangents[k] = direction
     found = hessian_product(Linearisation(diracs, density, plan._solution), tangents)
     moved = [[*arrays[:k], arrays[k] + s * step * direction, *arrays[k + 1 :]] for s in (1, -1)]
-    after, before = (_gradients(point, _grid) for point in moved)
+    after, before = (_gradients(point, make) for point in moved)
     for part, high, low in zip(found, after, before, strict=True):
         np.testing.assert_allclose(part, (high - low) / (2 * step), rtol=1e-5, atol=1e-6)
 

@@ -61,6 +61,7 @@ class Box(Density[NumpyArray]):
         self,
         domain: Any = ((0.0, 0.0), (1.0, 1.0)),
         mass: float = 1,
+        *,
         periodic: bool = False,
     ) -> None:
         total = check_mass(mass)

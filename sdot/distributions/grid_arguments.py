@@ -11,6 +11,7 @@ import numpy as np
 from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.frameworks import to_numpy
 from sdot.limits import check_extent, check_lengths, check_sizes
+from sdot.periodic_diagrams import Torus, torus_of
 from sdot.validation import FloatArray, check_box, check_real_array, freeze, refuse_unreadable
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "grey_levels",
     "grid_lines_of",
     "grid_shape",
+    "torus_from",
 ]
 
 # Pixels per side from which on four numbers in [0, 1] are likelier a picture than polynomials.
@@ -134,6 +136,14 @@ def check_periodic(periodic: Any, is_parameter: bool = False) -> bool:
             "is not differentiated with respect to the period; pass a tuple or NumPy array"
         )
     return bool(periodic)
+
+
+def torus_from(options: Mapping[str, Any]) -> Torus | None:
+    """Return the torus of a density with these options; they have values in traced functions."""
+    if not options["periodic"]:
+        return None
+    x, y = options["grid_lines"]
+    return torus_of(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
 
 
 def frame_arguments(parameters: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

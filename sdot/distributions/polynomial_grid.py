@@ -31,6 +31,7 @@ from sdot.distributions.grid_arguments import (
     grey_levels,
     grid_lines_of,
     grid_shape,
+    torus_from,
 )
 from sdot.distributions.grid_derivative import GridDerivative
 from sdot.distributions.grid_kernel import (
@@ -44,7 +45,7 @@ from sdot.distributions.sampling import sample_polynomial_grid
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
 from sdot.limits import check_factor
-from sdot.periodic_diagrams import Torus, torus_of
+from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, box_corners, check_mass, freeze
 
 __all__ = ["PolynomialGrid"]
@@ -112,6 +113,7 @@ class PolynomialGrid(Density[Array_co]):
         domain: Lists | None = ...,
         knots: Any = ...,
         mass: float | None = ...,
+        *,
         periodic: bool = ...,
     ) -> None: ...
 
@@ -122,6 +124,7 @@ class PolynomialGrid(Density[Array_co]):
         domain: Array_co | Lists | None = ...,
         knots: Any = ...,
         mass: float | None = ...,
+        *,
         periodic: bool = ...,
     ) -> None: ...
 
@@ -131,6 +134,7 @@ class PolynomialGrid(Density[Array_co]):
         domain: Any = None,
         knots: Any = None,
         mass: float | None = 1,
+        *,
         periodic: bool = False,
     ) -> None:
         common_framework(values, domain)
@@ -161,6 +165,7 @@ class PolynomialGrid(Density[Array_co]):
         invert: bool = False,
         domain: Any = None,
         mass: float | None = 1,
+        *,
         periodic: bool = False,
     ) -> PolynomialGrid[NumpyArray]:
         """Make a density from a picture, one pixel of density per pixel of the image.
@@ -254,7 +259,7 @@ class PolynomialGrid(Density[Array_co]):
     @property
     def torus(self) -> Torus | None:
         """The torus that the density is on, if any."""
-        return torus_of(self.box) if self.periodic else None
+        return torus_from(self._options)
 
     def essential_box(self, tail: float) -> FloatArray:
         """Return the smallest box of whole pixels outside of which the density is zero."""

@@ -17,9 +17,11 @@ from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
 from sdot.distributions.grid_arguments import (
     check_box_shape,
+    check_periodic,
     describe_frame,
     frame_arguments,
     grid_lines_of,
+    torus_from,
 )
 from sdot.distributions.grid_derivative import GridDerivative
 from sdot.distributions.memory import Memory
@@ -28,9 +30,12 @@ from sdot.distributions.spline_map import NEGATIVE, SplineMap, spline_map
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
 from sdot.limits import check_sizes
+from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, check_mass, check_real_array, freeze
 
 __all__ = ["SplineGrid"]
+
+_OPTIONS = ("continuity", "mass", "negative", "periodic")
 
 
 class SplineGrid(Density[Array_co]):
@@ -41,7 +46,8 @@ class SplineGrid(Density[Array_co]):
     values : array_like, (nx, ny)
         ``values[i, j]`` is the density, before its scaling to ``mass``, at the i-th of nx
         equidistant nodes from the left and the j-th of ny from below, the sides of the domain
-        included; nx and ny are at least 2. NumPy, JAX (traced too) or PyTorch; `distance` is
+        included (of a periodic density the left and lower ones only: the others are these); nx and
+        ny are at least 2. NumPy, JAX (traced too) or PyTorch; `distance` is
         differentiable with respect to them. Computations are in float64.
     continuity : {0, 1, 2}, optional
         0: bilinear, continuous. 1, the default: cubic in each variable with continuous first
@@ -66,6 +72,9 @@ class SplineGrid(Density[Array_co]):
         nonnegative and still continuous, but on such pixels it is not smooth and may miss the
         values at the nodes, and it is raised there a little more than needed. Derivatives are
         those of the limited or clipped density, which is continuous in the values.
+    periodic : bool, optional
+        Whether the plane is a torus (see `PolynomialGrid`), and the density a periodic spline,
+        which is as smooth across the sides of the domain as elsewhere.
 
     Attributes
     ----------
@@ -73,7 +82,9 @@ class SplineGrid(Density[Array_co]):
         every call.
     continuity : the ``continuity`` argument.
     limited_nodes : where slopes were limited (nx, ny).
-    grid : the same density as a `PolynomialGrid` of (nx - 1) x (ny - 1) pixels.
+    periodic : the ``periodic`` argument.
+    grid : the same density as a `PolynomialGrid` of (nx - 1) x (ny - 1) pixels, nx x ny if it is
+        periodic.
     box, total_mass : the frame and the integral of the density.
 
     Raises
@@ -103,6 +114,8 @@ class SplineGrid(Density[Array_co]):
         domain: Lists | None = ...,
         mass: float | None = ...,
         negative: str = ...,
+        *,
+        periodic: bool = ...,
     ) -> None: ...
 
     @overload
@@ -113,6 +126,8 @@ class SplineGrid(Density[Array_co]):
         domain: Array_co | Lists | None = ...,
         mass: float | None = ...,
         negative: str = ...,
+        *,
+        periodic: bool = ...,
     ) -> None: ...
 
     def __init__(
@@ -122,6 +137,8 @@ class SplineGrid(Density[Array_co]):
         domain: Any = None,
         mass: float | None = 1,
         negative: str = "limit",
+        *,
+        periodic: bool = False,
     ) -> None:
         common_framework(values, domain)
         is_parameter = framework_of(domain) in ("jax", "torch")
@@ -129,7 +146,8 @@ class SplineGrid(Density[Array_co]):
             raise ValueError(f"continuity: expected 0, 1 or 2, not {continuity!r}")
         if negative not in NEGATIVE:
             raise ValueError(f'negative: expected "limit", "raise" or "clip", not {negative!r}')
-        pixels = _pixels(values)
+        periodic = check_periodic(periodic, is_parameter)
+        pixels = _pixels(values, periodic)
         if is_parameter:
             check_box_shape(domain)
         self._parameters = {
@@ -141,6 +159,7 @@ class SplineGrid(Density[Array_co]):
             "continuity": int(continuity),
             "mass": check_mass(mass),
             "negative": negative,
+            "periodic": periodic,
         }
         if self.has_values:
             self.grid  # noqa: B018  (checks the values)
@@ -149,6 +168,16 @@ class SplineGrid(Density[Array_co]):
     def values(self) -> Any:
         """The ``values`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["values"]
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the plane is a torus."""
+        return bool(self._options["periodic"])
+
+    @property
+    def torus(self) -> Torus | None:
+        """The torus that the density is on, if any."""
+        return torus_from(self._options)
 
     @property
     def continuity(self) -> int:
@@ -168,7 +197,7 @@ class SplineGrid(Density[Array_co]):
                 "grid_lines": self._options["grid_lines"],
                 "is_uniform": True,
                 "mass": self._options["mass"],
-                "periodic": False,
+                "periodic": self.periodic,
             },
             Memory(),
         )
@@ -198,7 +227,7 @@ class SplineGrid(Density[Array_co]):
     @property
     def arguments(self) -> Mapping[str, Any]:
         """Arguments with which the class makes the same object."""
-        options = {name: self._options[name] for name in ("continuity", "mass", "negative")}
+        options = {name: self._options[name] for name in _OPTIONS}
         frame = frame_arguments(self._parameters, {**self._options, "is_uniform": True})
         return {"values": self.values, **options, "domain": frame["domain"]}
 
@@ -213,7 +242,7 @@ class SplineGrid(Density[Array_co]):
         slopes = f", slopes limited at {count}," if count else ""
         return (
             f"SplineGrid({nx} x {ny} nodes of continuity {self.continuity}{slopes} "
-            f"{describe_frame(self._options['grid_lines'], self._options['mass'], False)})"
+            f"{describe_frame(self._options['grid_lines'], self._options['mass'], self.periodic)})"
         )
 
     def essential_box(self, tail: float) -> FloatArray:
@@ -261,7 +290,8 @@ class SplineGrid(Density[Array_co]):
         """From the values to the coefficients, linear near the values."""
         values = check_real_array(self.values, "values")
         check_sizes(values, "values")
-        return spline_map(values, self.continuity, self._options["negative"])
+        negative = self._options["negative"]
+        return spline_map(values, self.continuity, negative, periodic=self.periodic)
 
 
 class SplineDerivative:
@@ -293,11 +323,11 @@ class SplineDerivative:
         return self._spline.to_values(by_coefficients), *rest
 
 
-def _pixels(values: Any) -> tuple[int, int]:
-    """Return (nx - 1, ny - 1) of an array that may have no values yet."""
+def _pixels(values: Any, periodic: bool) -> tuple[int, int]:
+    """Return (nx - 1, ny - 1), or (nx, ny), of an array that may have no values yet."""
     shape = np.shape(values)
     if len(shape) != 2 or min(shape) < 2:
         raise ValueError(
             f"values: expected shape (nx, ny) with at least two nodes per axis, not {tuple(shape)}"
         )
-    return shape[0] - 1, shape[1] - 1
+    return (shape[0], shape[1]) if periodic else (shape[0] - 1, shape[1] - 1)

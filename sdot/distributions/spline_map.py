@@ -7,7 +7,7 @@ belongs to the derivative of what it returns.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,10 @@ from sdot.validation import FloatArray, freeze
 __all__ = ["NEGATIVE", "SplineMap", "spline_map"]
 
 NEGATIVE = ("limit", "raise", "clip")
+# Copies of the values around those of a periodic spline, by its continuity: of a cubic spline with
+# continuous second derivatives slopes depend on values k nodes away as 0.27**k, of others on the
+# next ones.
+_MARGINS = (2, 3, 36)
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -47,21 +51,38 @@ class SplineMap(Protocol):
         """Return derivatives with respect to the values from those for the coefficients."""
 
 
-def spline_map(values: FloatArray, continuity: int, negative: str) -> SplineMap:
-    """Return the map that does about negative splines what is asked for, at values (nx, ny)."""
-    if negative == "clip":
-        return _clipped(values, continuity)
+def spline_map(
+    values: FloatArray, continuity: int, negative: str, *, periodic: bool = False
+) -> SplineMap:
+    """Return the map that does about negative splines what is asked for, at values (nx, ny).
+
+    A periodic spline has a pixel for every value.
+    """
     if negative == "limit":
-        return _limited(values, continuity)
-    result = _Spline(values, continuity)
-    pixel = find_negative_pixel(result.coefficients)
+        _check_values(values)
+    around = _Around(values.shape, _MARGINS[continuity]) if periodic else None
+    nodes = values if around is None else around.extended(values)
+    if negative == "clip":
+        result = _clipped(nodes, continuity)
+    elif negative == "limit":
+        result = _limited(nodes, continuity)
+    else:
+        result = _Spline(nodes, continuity)
+    if around is not None:
+        result = _Periodic(result, around)
+    if negative == "raise":
+        _check_spline(result.coefficients)
+    return result
+
+
+def _check_spline(coefficients: FloatArray) -> None:
+    pixel = find_negative_pixel(coefficients)
     if pixel is not None:
         raise ValueError(
             "values: expected a nonnegative spline, not one below zero between the nodes "
             f"{pixel} and {pixel[0] + 1, pixel[1] + 1}; raise the values there, lower "
             'continuity, or pass negative="limit" or negative="clip"'
         )
-    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +105,61 @@ class _Spline:
 
     def transposed(self, gradient: FloatArray) -> FloatArray:
         return spline_transposed(gradient, self.continuity)
+
+
+class _Around:
+    """Values on a torus, and around them their copies, as far as they matter to rounding."""
+
+    def __init__(self, shape: tuple[int, ...], margin: int) -> None:
+        self._shape = shape
+        self._rows, self._columns = (np.arange(-margin, n + margin + 1) % n for n in shape)
+        self._own = tuple(slice(margin, margin + n) for n in shape)
+
+    def extended(self, values: FloatArray) -> FloatArray:
+        """The values with their copies around."""
+        return values[self._rows][:, self._columns]
+
+    def own(self, items: Any) -> Any:
+        """Those of the items for nodes or pixels that are no copies."""
+        return items[self._own]
+
+    def padded(self, items: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+        """The transpose of `own`."""
+        result = np.zeros(shape)
+        result[self._own] = items
+        return result
+
+    def folded(self, values: FloatArray) -> FloatArray:
+        """The transpose of `extended`."""
+        rows = np.zeros((self._shape[0], values.shape[1]))
+        np.add.at(rows, self._rows, values)
+        result = np.zeros(self._shape)
+        np.add.at(result.T, self._columns, rows.T)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Periodic:
+    """A spline through values with copies around them, on the pixels between the values."""
+
+    spline: SplineMap
+    around: _Around
+
+    @cached_property
+    def coefficients(self) -> FloatArray:
+        return freeze(np.ascontiguousarray(self.around.own(self.spline.coefficients)))
+
+    @property
+    def limited_nodes(self) -> BoolArray:
+        return np.array(self.around.own(self.spline.limited_nodes))
+
+    def tangent(self, direction: FloatArray) -> FloatArray:
+        change = self.spline.tangent(self.around.extended(direction))
+        return np.ascontiguousarray(self.around.own(change))
+
+    def transposed(self, gradient: FloatArray) -> FloatArray:
+        padded = self.around.padded(gradient, self.spline.coefficients.shape)
+        return self.around.folded(self.spline.transposed(padded))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +216,7 @@ def _clipped(values: FloatArray, continuity: int) -> SplineMap:
     return free if is_kept.all() else _Clipped(values, continuity, freeze(is_kept))
 
 
-def _limited(values: FloatArray, continuity: int) -> SplineMap:
+def _check_values(values: FloatArray) -> None:
     negative = np.argwhere(values < -ROUNDING * np.abs(values).max())
     if negative.size:
         node = tuple(negative[0].tolist())
@@ -148,6 +224,9 @@ def _limited(values: FloatArray, continuity: int) -> SplineMap:
             f"values: expected nonnegative numbers, not {values[node]} at the node {node}; "
             'clip them or add a constant, or pass negative="clip"'
         )
+
+
+def _limited(values: FloatArray, continuity: int) -> SplineMap:
     if continuity > 0:
         limits = find_limits(NodeData.of(values, continuity))
         if limits.nodes.any():
