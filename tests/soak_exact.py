@@ -9,6 +9,7 @@ from soak_families import Problem
 from support.exact_transport import ExactCost, exact_cost, exact_pieces
 
 from sdot import SumOfGaussians
+from sdot.distributions.density import Density
 from sdot.plan import OtPlan
 
 _FEW_SITES = 6
@@ -18,39 +19,60 @@ _SHARPNESS = 1e-2  # of the exact value, relative to the bound that is tested
 
 def exact_complaints(plan: OtPlan, problem: Problem) -> list[str]:
     """Tell if the value misses the true one by more than the plan's error bound."""
-    cost = _cost(plan, problem)
-    if cost is None:
-        return []
-    total = Fraction(plan.density.total_mass)
-    value = Fraction(float(plan.distance))
-    # The greatest error that is certain.
-    error = max(cost.lower * total - value, value - cost.upper * total)
-    if error <= Fraction(plan.error_bound):
+    error = certain_error(plan, problem)
+    if error is None or error <= Fraction(plan.error_bound):
         return []
     ratio = float(error / Fraction(plan.error_bound)) if plan.error_bound else float("inf")
     return [f"bound: the error is at least {float(error):.2g}, {ratio:.3g} times error_bound"]
 
 
-def _cost(plan: OtPlan, problem: Problem) -> ExactCost | None:
+def certain_error(plan: OtPlan, problem: Problem, most_parts: int = _FEW_PARTS) -> Fraction | None:
+    """By how much the value misses W2^2 at least; None where that would take too long to find.
+
+    ``most_parts``: sites times pieces of the density.
+    """
+    cost = _cost(plan, problem, most_parts)
+    if cost is None:
+        return None
+    total = Fraction(plan.density.total_mass)
+    value = Fraction(float(plan.distance))
+    return max(cost.lower * total - value, value - cost.upper * total, Fraction(0))
+
+
+def is_quick(density: Density, problem: Problem, most_parts: int = _FEW_PARTS) -> bool:
+    """Whether the exact cost is found in less than a second."""
+    positions, _ = _with_mass(problem)
+    distinct = len(np.unique(positions, axis=0))
+    if isinstance(density, SumOfGaussians):
+        return density.domain is None and distinct == 1
+    pieces = exact_pieces(density)
+    few = distinct == len(positions) <= _FEW_SITES
+    return bool(few and pieces and len(positions) * pieces <= most_parts)
+
+
+def _cost(plan: OtPlan, problem: Problem, most_parts: int) -> ExactCost | None:
+    if not is_quick(plan.density, problem, most_parts):
+        return None
+    positions, weights = _with_mass(problem)
+    if isinstance(plan.density, SumOfGaussians):
+        return _cost_of_one(plan.density, positions)
+    gap = _SHARPNESS * plan.error_bound
+    potentials = np.asarray(plan.potentials)
+    if problem.weights is not None:
+        potentials = potentials[problem.weights > 0]
+    return exact_cost(positions, weights, plan.density, potentials, gap)
+
+
+def _with_mass(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Sites with mass, and their weights."""
     positions = problem.positions.astype(np.float64)
     weights = np.ones(len(positions)) if problem.weights is None else problem.weights
     kept = weights > 0
-    positions, weights = positions[kept], weights[kept]
-    if isinstance(plan.density, SumOfGaussians):
-        return _cost_of_one(plan.density, positions)
-    pieces = exact_pieces(plan.density)
-    distinct = len(np.unique(positions, axis=0)) == len(positions)
-    few = len(positions) <= _FEW_SITES
-    if not (distinct and few and pieces and len(positions) * pieces <= _FEW_PARTS):
-        return None
-    gap = _SHARPNESS * plan.error_bound
-    return exact_cost(positions, weights, plan.density, np.asarray(plan.potentials)[kept], gap)
+    return positions[kept], weights[kept]
 
 
-def _cost_of_one(density: SumOfGaussians, positions: np.ndarray) -> ExactCost | None:
+def _cost_of_one(density: SumOfGaussians, positions: np.ndarray) -> ExactCost:
     """Of one site in the whole plane: its squared distances to the means, and the variances."""
-    if density.domain is not None or len(np.unique(positions, axis=0)) > 1:
-        return None
     x, y = (Fraction(float(v)) for v in positions[0])
     weights = [Fraction(float(v)) for v in np.asarray(density.weights)]
     cost = Fraction(0)

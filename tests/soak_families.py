@@ -40,8 +40,8 @@ class Problem:
         return f"seed {self.seed}: n = {len(self.positions)}, {kind}"
 
 
-def draw(seed: int) -> Problem:
-    """Return the problem with this number."""
+def draw(seed: int, most: int | None = None) -> Problem:
+    """Return the problem with this number, of at most so many sites if that is given."""
     rng = np.random.default_rng(seed)
     names = {
         "density": _choice(rng, DENSITIES),
@@ -50,7 +50,8 @@ def draw(seed: int) -> Problem:
         "domain": "unit" if rng.random() < 0.5 else _choice(rng, DOMAINS),
         "dtype": "float64" if rng.random() < 0.9 else "float32",
     }
-    count = log_uniform(rng, 1, _most_sites(rng))
+    usual = _most_sites(rng)
+    count = log_uniform(rng, 1, usual if most is None else most)
     shape = DENSITIES[names["density"]](rng)
     box = DOMAINS[names["domain"]](rng)
     positions = box[0] + (box[1] - box[0]) * SITES[names["sites"]](rng, count, shape)
