@@ -15,6 +15,7 @@ from sdot.distributions.computed import computed
 from sdot.distributions.density import CellPotential, Density, Frame, SolvedCells
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import kept
+from sdot.distributions.mixture_arguments import check_mixture_shapes, covariance_matrices
 from sdot.distributions.mixture_derivative import MixtureDerivative, MixtureParameters
 from sdot.distributions.mixture_kernel import UNDERFLOW, MixtureDensityKernel, cholesky_factors
 from sdot.distributions.sampling import choose, sample_gaussian_in_polygon
@@ -29,15 +30,12 @@ from sdot.validation import (
     check_positive,
     check_real_array,
     freeze,
-    transpose_hint,
 )
 
 __all__ = ["SumOfGaussians"]
 
 # Share of the mass that lies outside of the box in which a solve starts.
 _START_TAIL = 1e-8
-# Off-diagonal entries may differ by so much, relative to the variances: rounding in float32.
-_ASYMMETRY = 1e-5
 
 
 class SumOfGaussians(Density[Array_co]):
@@ -119,7 +117,7 @@ class SumOfGaussians(Density[Array_co]):
         total = check_mass(mass)
         if total is None:
             raise TypeError("mass: expected a positive number, not None")
-        _check_shapes(means, covs, weights)
+        check_mixture_shapes(means, covs, weights)
         self._parameters = {
             "means": kept(means, "means"),
             "covs": kept(covs, "covs"),
@@ -180,14 +178,7 @@ class SumOfGaussians(Density[Array_co]):
     @computed
     def _covariances(self) -> FloatArray:
         """Full matrices (k, 2, 2)."""
-        given = check_real_array(self.covs, "covs")
-        check_variances(given)
-        check_covariances(given)
-        if given.ndim == 1:
-            return np.asarray(given[:, None, None] * np.eye(2))
-        if given.ndim == 2:
-            return np.asarray(given[:, :, None] * np.eye(2))
-        return np.asarray(0.5 * (given + given.transpose(0, 2, 1)))
+        return covariance_matrices(self.covs)
 
     @computed
     def _factors(self) -> FloatArray:
@@ -352,57 +343,4 @@ class SumOfGaussians(Density[Array_co]):
             MixtureParameters(factors, self._masses, np.ndim(self.covs), per_weight),
             lambda: self.pull_back(cells.diagram, cells.frame, cells.potential, cells.execution),
             lambda: kernel.hermite_integrals(cells),
-        )
-
-
-def check_variances(covs: FloatArray) -> None:
-    """Refuse covariances that are too large, or of which a variance is too small."""
-    check_sizes(covs, "covs")
-    variances = covs if covs.ndim < 3 else np.diagonal(covs, axis1=1, axis2=2)
-    check_sizes(np.min(variances, keepdims=True, where=variances > 0, initial=1.0), "covs")
-
-
-def check_covariances(covs: FloatArray) -> None:
-    """Refuse variances that are not positive, and matrices that are not positive definite."""
-    if covs.ndim < 3:
-        negative = np.argwhere(covs <= 0)
-        if len(negative):
-            index = tuple(int(i) for i in negative[0])
-            raise ValueError(
-                f"covs: expected positive variances, not {covs[index]} at index {index}; "
-                "these are variances, as exp(log_covs) would be"
-            )
-        return
-    deviations = np.sqrt(np.maximum(covs[:, 0, 0] * covs[:, 1, 1], 0))
-    gaps = np.abs(covs[:, 0, 1] - covs[:, 1, 0])
-    symmetric = 0.5 * (covs + covs.transpose(0, 2, 1))
-    eigenvalues = np.linalg.eigvalsh(symmetric)
-    smallest = np.finfo(float).eps * eigenvalues[:, 1]
-    wrong = np.flatnonzero((eigenvalues[:, 0] <= smallest) | (gaps > _ASYMMETRY * deviations))
-    if len(wrong):
-        c = int(wrong[0])
-        raise ValueError(
-            "covs: expected symmetric positive definite matrices, not "
-            f"{covs[c].tolist()} at index {c}, with the eigenvalues {eigenvalues[c].tolist()} of "
-            "its symmetric part; use for instance L @ L.T + a small multiple of the identity"
-        )
-
-
-def _check_shapes(means: Any, covs: Any, weights: Any) -> None:
-    shape = np.shape(means)
-    if len(shape) != 2 or shape[1] != 2 or shape[0] == 0:
-        raise ValueError(
-            f"means: expected shape (k, 2) with k >= 1, not {tuple(shape)}"
-            f"{transpose_hint(tuple(shape))}"
-        )
-    count = shape[0]
-    if np.shape(covs) not in {(count,), (count, 2), (count, 2, 2)}:
-        raise ValueError(
-            f"covs: expected shape ({count},), ({count}, 2) or ({count}, 2, 2) for {count} means, "
-            f"not {tuple(np.shape(covs))}"
-        )
-    if weights is not None and np.shape(weights) != (count,):
-        raise ValueError(
-            f"weights: expected one number per component, shape ({count},), "
-            f"not {tuple(np.shape(weights))}"
         )
