@@ -61,12 +61,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # What most programs do not use, and costs time to import.
-    if name == "plot":
-        return importlib.import_module("sdot.plot")
+    if name in ("plot", "torch"):
+        return importlib.import_module(f"sdot.{name}")
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("sdot-cgal")
     raise AttributeError(f"module 'sdot' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "__version__", "plot"])
+    return sorted([*globals(), "__version__", "plot", "torch"])

@@ -147,8 +147,7 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
         # Inside of torch.func operations wrap even tensors that it does not transform.
         with sys.modules["torch"]._C._DisableFuncTorch():
             tensor = array.detach().cpu()
-            # NumPy has no bfloat16.
-            return tensor.numpy() if tensor.element_size() > 2 else _half_to_numpy(tensor)
+            return _tensor_to_numpy(tensor)
     if is_jax_tracer(array):
         raise TypeError(
             "expected a concrete array, not one that is being traced by JAX; "
@@ -175,6 +174,14 @@ def _refuse_without_entries(tensor: Any) -> None:
         )
 
 
-def _half_to_numpy(tensor: Any) -> npt.NDArray[Any]:
-    values: npt.NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+def _tensor_to_numpy(tensor: Any) -> npt.NDArray[Any]:
+    if tensor.element_size() <= 2 and tensor.is_floating_point():
+        tensor = tensor.float()  # NumPy has no bfloat16
+    try:
+        values: npt.NDArray[Any] = tensor.numpy()
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(
+            f"expected a tensor with values, not {type(tensor).__name__}; in what torch.export "
+            "records use the module sdot.torch.W2Loss, and call the rest of sdot outside of it"
+        ) from error
     return values

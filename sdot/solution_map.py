@@ -28,6 +28,7 @@ from sdot.distributions.density import Density
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import framework_of, to_numpy
+from sdot.memo import Latest
 from sdot.plan_cells import PlanLocation
 from sdot.results import ResultFormat
 from sdot.solved_problems import SolvedProblems
@@ -97,6 +98,7 @@ class SolutionMap:
         self._diracs = _without(diracs, self._moving_diracs)
         self._density = _without(density, self._moving_density)
         self._solved: SolvedProblems[_Solved] = SolvedProblems()
+        self._latest_density: Latest[Density] = Latest()
         self._failures = itertools.count()
 
     @property
@@ -187,20 +189,28 @@ class SolutionMap:
         key = tuple(array_digest(array) for array in arrays)
         known = self._solved.get(key)
         if known is None:
-            known = self._new(arrays, place)
+            known = self._new(arrays, key, place)
             self._solved.put(key, known, len(known.diracs))
         return known
 
-    def _new(self, arrays: Sequence[FloatArray], place: tuple[int, ...] | None) -> _Solved:
-        diracs, density = self._pair(arrays)
+    def _new(
+        self,
+        arrays: Sequence[FloatArray],
+        key: tuple[Hashable, ...],
+        place: tuple[int, ...] | None,
+    ) -> _Solved:
+        diracs, density = self._pair(arrays, key)
         solution = self._solve(diracs, density, self._options, self._result, place)
         return _Solved(diracs, density, solution)
 
-    def _pair(self, arrays: Sequence[FloatArray]) -> tuple[Any, Density]:
+    def _pair(self, arrays: Sequence[FloatArray], key: tuple[Hashable, ...]) -> tuple[Any, Density]:
         """Both distributions, with these arrays at the places that move."""
-        rest = iter(arrays)
-        diracs = _with(self._diracs, self._moving_diracs, [next(rest) for _ in self._moving_diracs])
-        return diracs, _with(self._density, self._moving_density, list(rest))
+        count = len(self._moving_diracs)
+        diracs = _with(self._diracs, self._moving_diracs, arrays[:count])
+        # A density that is an argument often stays the same, and has kernels that are kept.
+        return diracs, self._latest_density.get(
+            key[count:], lambda: _with(self._density, self._moving_density, arrays[count:])
+        )
 
     @cached_property
     def _key(self) -> Hashable:

@@ -51,7 +51,7 @@ LAYERS = {
     "quantisation": ("quantisation",),
     "derivatives": ("derivatives",),
     "public": (),
-    "adapters": ("adapters",),
+    "adapters": ("adapters", "torch"),
     "pictures": ("plot",),
     "names": ("__init__",),
 }

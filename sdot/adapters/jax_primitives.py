@@ -12,8 +12,6 @@ nothing may be raised (undefined behaviour): where it fails the results are NaN.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -22,32 +20,11 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from sdot.adapters.calls import Type, run_batch
+from sdot.adapters.batched_call import BatchedCall, Call, as_double
 from sdot.adapters.jax_types import aligned, output_type
 from sdot.solution_map import refuse_third_order
-from sdot.validation import FloatArray
 
 __all__ = ["HostCall", "LinearCall", "host_call", "linear_call"]
-
-
-class Call(Protocol):
-    """A function of NumPy arrays; hashable, and equal if of equal content."""
-
-    def result_types(self, operands: Sequence[Type]) -> list[Type]:
-        """Return the types of the results."""
-
-    def __call__(self, *operands: FloatArray) -> Sequence[Any]:
-        """Return the results for float64 arrays."""
-
-    @property
-    def fixed(self) -> int:
-        """The number of operands that describe the problem."""
-
-    def prepare(self, operands: Sequence[FloatArray], place: tuple[int, ...]) -> None:
-        """Solve the problem at a place of a batch."""
-
-    def report(self, failure: Exception) -> None:
-        """Take note of a failure that cannot be raised."""
 
 
 class HostCall(Call, Protocol):
@@ -78,79 +55,27 @@ def linear_call(call: LinearCall, operands: Sequence[Any]) -> list[Any]:
     return list(_linear_call.bind(*aligned(operands), call=call, depth=0))
 
 
-@dataclass(frozen=True)
-class _Batched:
-    """A call for every element of a batch, on the host; NaN where it fails."""
-
-    call: Call
-    depth: int
-
-    def batch(self, operands: Sequence[Any]) -> tuple[int, ...]:
-        """Return the shape of the batch: axes of operands without one are of length 1."""
-        return np.broadcast_shapes(*(operand.shape[: self.depth] for operand in operands))
-
-    def element_types(self, operands: Sequence[Any]) -> list[Type]:
-        """Return the types of one element's results."""
-        return self.call.result_types([Type(x.shape[self.depth :], x.dtype) for x in operands])
-
-    def __call__(self, *operands: Any) -> list[Any]:
-        batch, types = self.batch(operands), self.element_types(operands)
-        operands = tuple(_as_double(operand) for operand in operands)
-        results = [_nothing((*batch, *kind.shape), kind.dtype) for kind in types]
-        places = list(np.ndindex(batch))
-        found = run_batch([partial(self._element, operands, place) for place in places])
-        for place, values in zip(places, found, strict=True):
-            if isinstance(values, Exception):
-                self.call.report(values)
-                continue
-            for result, value in zip(results, values, strict=True):
-                result[place] = value
-        return results
-
-    def _element(self, operands: Sequence[FloatArray], place: tuple[int, ...]) -> Sequence[Any]:
-        arrays = [_element(operand, place) for operand in operands]
-        if len(place) and any(
-            operand.shape[: self.depth] != (1,) * self.depth
-            for operand in operands[: self.call.fixed]
-        ):
-            self.call.prepare(arrays, place)
-        return self.call(*arrays)
-
-
-def _nothing(shape: tuple[int, ...], dtype: Any) -> Any:
-    return np.full(shape, np.nan if jnp.issubdtype(dtype, jnp.floating) else -1, dtype)
-
-
-def _as_double(operand: Any) -> FloatArray:
-    return np.asarray(operand).astype(np.float64)
-
-
-def _element(operand: FloatArray, index: tuple[int, ...]) -> FloatArray:
-    place = tuple(k if size > 1 else 0 for k, size in zip(index, operand.shape, strict=False))
-    return np.asarray(operand[place])
-
-
 def _evaluate(*operands: Any, call: Call, depth: int) -> list[Any]:
     """Outside of `jax.jit`."""
-    batched = _Batched(call, depth)
+    batched = BatchedCall(call, depth)
     if depth:
         return [jnp.asarray(result) for result in batched(*operands)]
     types = batched.element_types(operands)
-    found = call(*(_as_double(operand) for operand in operands))
+    found = call(*(as_double(operand) for operand in operands))
     return [
         jnp.asarray(np.asarray(value, kind.dtype)) for value, kind in zip(found, types, strict=True)
     ]
 
 
 def _types(*operands: Any, call: Call, depth: int) -> list[Any]:
-    batched = _Batched(call, depth)
+    batched = BatchedCall(call, depth)
     batch = batched.batch(operands)
     return [output_type(operands, batch, *kind) for kind in batched.element_types(operands)]
 
 
 def _call_back(*operands: Any, call: Call, depth: int) -> list[Any]:
     """Inside of `jax.jit`."""
-    batched = _Batched(call, depth)
+    batched = BatchedCall(call, depth)
     batch = batched.batch(operands)
     types = [
         jax.ShapeDtypeStruct((*batch, *kind.shape), kind.dtype)

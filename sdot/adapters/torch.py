@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sdot.adapters.calls import Outputs, ValueAndGradients
+from sdot.adapters.torch_formats import promoted
 from sdot.adapters.torch_functions import distance_of, outputs_of
 from sdot.adapters.torch_points import converted, located, without_derivative
 from sdot.driver import driver
@@ -29,11 +30,7 @@ __all__ = [
 
 def format_of(arrays: Sequence[torch.Tensor]) -> tuple[Any, Any]:
     """Return dtype and device of results for tensors."""
-    floating = [tensor.dtype for tensor in arrays if tensor.is_floating_point()]
-    dtype = floating[0] if floating else _torch_dtype(driver.numpy_dtype)
-    for other in floating[1:]:
-        dtype = torch.promote_types(dtype, other)
-    return dtype, arrays[0].device
+    return promoted(arrays, _torch_dtype(driver.numpy_dtype)), arrays[0].device
 
 
 def default_format(dtype: np.dtype[Any], device: str | None) -> tuple[Any, Any]:

@@ -14,6 +14,8 @@ import torch
 
 __all__ = ["leave_alone"]
 
+_REMEDY = "sdot solves in NumPy; sdot.torch.W2Loss can be part of a graph without breaks"
+
 _left_alone: set[Any] = set()
 
 
@@ -46,6 +48,7 @@ def _keep_out(function: FunctionType) -> None:
     That would have to be there before torch is imported, and takes seconds to import.
     """
     function.__dict__["_torchdynamo_disable"] = True  # breaks the graph of a caller
+    function.__dict__["_torchdynamo_disable_msg"] = _REMEDY
     frames: Any = getattr(getattr(torch._C, "_dynamo", None), "eval_frame", None)
     if hasattr(frames, "set_code_exec_strategy"):  # torch 2.7 or newer; older ones trace and warn
         skip = frames._FrameAction.SKIP

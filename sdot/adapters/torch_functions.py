@@ -29,7 +29,7 @@ from sdot.frameworks import has_no_values, to_numpy
 from sdot.solution_map import refuse_third_order
 from sdot.validation import FloatArray
 
-__all__ = ["distance_of", "outputs_of", "over_batch"]
+__all__ = ["distance_of", "held_fixed", "outputs_of", "over_batch"]
 
 Tensors = Sequence[torch.Tensor]
 
@@ -177,7 +177,7 @@ def _linear(
 ) -> tuple[torch.Tensor, ...]:
     """Apply a linear call to those directions that are not None; in arguments it stays as it is."""
     given = [direction for direction in directions if direction is not None]
-    fixed = [_LastDerivative.apply(argument) for argument in arguments]
+    fixed = [held_fixed(argument) for argument in arguments]
     results: tuple[torch.Tensor, ...] = _Linear.apply(call, *fixed, *given)
     return results
 
@@ -220,6 +220,12 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
         return over_batch(_Linear, info.batch_size, in_dims, inputs)
+
+
+def held_fixed(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with the same values; to differentiate in it is an error."""
+    result: torch.Tensor = _LastDerivative.apply(tensor)
+    return result
 
 
 class _LastDerivative(torch.autograd.Function):

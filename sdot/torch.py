@@ -1,0 +1,5 @@
+"""What sdot has for PyTorch alone; imports PyTorch, which ``import sdot`` does not."""
+
+from sdot.adapters.torch_loss import W2Loss
+
+__all__ = ["W2Loss"]
