@@ -85,7 +85,10 @@ def test_vmap_in_a_graph_and_other_transformations_around_it(captured: Any) -> N
     expected = [loss(y).item() for y in batch]
     np.testing.assert_array_equal(captured(torch.func.vmap(loss))(batch).detach(), expected)
     # Without fullgraph the graph breaks there, and all is right.
-    gradient = torch.func.grad(loss)
+
+    def gradient(y: Any) -> Any:
+        return 1.0 * torch.func.grad(loss)(y)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = torch.compile(gradient, backend="aot_eager")(batch[0])
