@@ -162,7 +162,7 @@ class BoundsMap(SolutionMap):
         key = tuple(array_digest(array) for array in arrays)
         known = self._bounds.get(key)
         if known is None:
-            known = bounds_of(*self._pair(arrays), self._bounds_options, place)
+            known = bounds_of(*self._pair(arrays, key), self._bounds_options, place)
             self._bounds.put(key, known, self._bounds_options.sites)
         return known
 
