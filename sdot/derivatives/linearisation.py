@@ -90,7 +90,7 @@ class Linearisation:
         edges = sites, self._weights
         if diagram.is_periodic:
             edges = _simple(*edges, self.count)
-        self.newton_matrix = NewtonMatrix(self.count, *edges, self.solution.execution)
+        self.newton_matrix = NewtonMatrix(diagram.positions, *edges, self.solution.execution)
         left, right = (
             frame.scale
             * (diagram.edge_points(found.centroids, k)[kept] - self._centres[sites[:, k]])

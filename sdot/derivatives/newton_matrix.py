@@ -1,8 +1,8 @@
 """The Newton matrix of a solved plan, ready for many solves in full precision.
 
-It is the Laplacian of a planar graph, whose Cholesky factor has some thirty entries per site: made
-once, it solves a system in less time than a power diagram takes. Only for very many sites, where
-the factor would take much memory, conjugate gradients solve each system anew.
+It is the Laplacian of a planar graph, whose factor has some thirty to fifty entries per site: made
+once, in the time of two or three steps of Newton's method, it solves a system in less time than a
+power diagram takes. Where it would take too much, conjugate gradients solve each system anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import scipy
 
 from sdot.cached_property import cached_property
+from sdot.cgal_wrap.factor.laplacian_factor import LaplacianFactor
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
 from sdot.errors import NotDifferentiableError
 from sdot.execution import Execution
@@ -24,7 +25,10 @@ __all__ = ["NewtonMatrix"]
 
 IndexArray = npt.NDArray[np.integer[Any]]
 
-_MOST_FACTORED = 200_000  # sites
+# Sites, and multiplications for the factor. Sites on two lines across from each other would take
+# more than that, for all of one line is next to all of the other.
+_MOST_FACTORED = 400_000
+_MOST_PRODUCTS = 4e9
 # One solution by conjugate gradients need not be better: what is left is solved for once more.
 _ACCURACY = 1e-8
 _MAX_ITERATIONS = 300
@@ -40,7 +44,8 @@ class NewtonMatrix:
 
     Parameters
     ----------
-    count : the number n of nodes.
+    positions : array, (n, 2)
+        Of the sites; edges between them do not cross.
     edges : array of int32, (e, 2)
     weights : array, (e,)
         Positive.
@@ -48,14 +53,18 @@ class NewtonMatrix:
     """
 
     def __init__(
-        self, count: int, edges: IndexArray, weights: FloatArray, execution: Execution
+        self, positions: FloatArray, edges: IndexArray, weights: FloatArray, execution: Execution
     ) -> None:
-        self.count, self._execution = count, execution
+        self.count, self._execution = len(positions), execution
+        self._positions = np.ascontiguousarray(positions)
         self._edges, self._weights = np.ascontiguousarray(edges), np.ascontiguousarray(weights)
         self._lock = threading.Lock()
 
     def multiply(self, values: FloatArray) -> FloatArray:
         """The product with values (n,)."""
+        factor = self._made_factor()
+        if factor is not None:
+            return factor.multiply(values)  # type: ignore[no-any-return]
         first, second = self._edges.T
         flows = self._weights * (values[first] - values[second])
         gained = np.bincount(first, flows, self.count)
@@ -118,40 +127,29 @@ class NewtonMatrix:
         return parts, part_of, np.bincount(part_of, minlength=parts)
 
     def _solve_once(self, right_side: FloatArray) -> FloatArray:
+        factor = self._made_factor()
+        if factor is not None:
+            return factor.solve(right_side)  # type: ignore[no-any-return]
         with self._lock:
-            if self.count > _MOST_FACTORED:
-                solution, _, _ = self._multigrid.solve(right_side, _ACCURACY, _MAX_ITERATIONS)
-                return solution  # type: ignore[no-any-return]
-            solution = np.zeros(self.count)
-            if len(self._free):
-                solution[self._free] = self._factor.solve(right_side[self._free])
-            return solution
+            solution, _, _ = self._multigrid.solve(right_side, _ACCURACY, _MAX_ITERATIONS)
+            return solution  # type: ignore[no-any-return]
 
     @cached_property
     def _multigrid(self) -> GraphLaplacian:
         return GraphLaplacian(self.count, self._edges, self._weights, self._execution.threads)
 
-    @cached_property
-    def _free(self) -> IndexArray:
-        """All nodes but the first of every part, where the solution is taken as zero."""
-        _, first = np.unique(self._parts[1], return_index=True)
-        return np.delete(np.arange(self.count, dtype=np.int32), first)
+    def _made_factor(self) -> LaplacianFactor | None:
+        with self._lock:  # once, however many threads want it
+            return self._factor
 
     @cached_property
-    def _factor(self) -> Any:
-        """Of the rows and columns that are free: they are positive definite."""
-        first, second = self._edges.T
-        rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
-        both = np.concatenate([self._weights, self._weights])
-        diagonal = np.bincount(rows, both, self.count)
-        matrix = scipy.sparse.diags_array(diagonal) - scipy.sparse.coo_array(
-            (both, (rows, columns)), shape=(self.count, self.count)
-        )
-        free = matrix.tocsc()[self._free][:, self._free]
-        # No pivoting off the diagonal is needed, and the order keeps the symmetry.
-        return scipy.sparse.linalg.splu(
-            free.tocsc(),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
+    def _factor(self) -> LaplacianFactor | None:
+        """None if it would take too much."""
+        if self.count > _MOST_FACTORED:
+            return None
+        threads = self._execution.threads
+        factor = LaplacianFactor(self._positions, self._edges, self._weights, threads)
+        if factor.products > _MOST_PRODUCTS:
+            return None
+        factor.eliminate()
+        return factor

@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "pieces": {"diagram"},
     "gaussian": {"diagram"},
     "laplacian": set(),
+    "factor": {"laplacian"},
     "entropic": set(),
 }
 

@@ -11,6 +11,7 @@ import pytest
 from sdot.cgal_wrap.diagram.point_location import locate
 from sdot.cgal_wrap.diagram.power_diagram import Triangulator, hilbert_order
 from sdot.cgal_wrap.entropic.entropic_transport import log_sum, soft_c_transform
+from sdot.cgal_wrap.factor.laplacian_factor import LaplacianFactor
 from sdot.cgal_wrap.grid.grid_integrals import GridKernel, pull_back
 from sdot.cgal_wrap.laplacian.graph_laplacian import GraphLaplacian
 
@@ -104,11 +105,28 @@ def location_of_many_points() -> Call:
     return lambda: locate((sites, zeros, zeros), graph, frame, points, 2)
 
 
-def multigrid_of_many_nodes() -> Call:
-    nodes = np.arange(1600 * 1600, dtype=np.int32).reshape(1600, 1600)
+def lattice(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions of nodes, edges and their weights."""
+    nodes = np.arange(side * side, dtype=np.int32).reshape(side, side)
     along, across = (nodes[:, :-1], nodes[:, 1:]), (nodes[:-1], nodes[1:])
     edges = np.concatenate([np.stack([a.ravel(), b.ravel()], axis=1) for a, b in (along, across)])
-    return lambda: GraphLaplacian(nodes.size, edges, np.ones(len(edges)), 2)
+    positions = np.stack(np.divmod(np.arange(side * side), side), axis=1).astype(np.float64)
+    return positions, edges, np.ones(len(edges))
+
+
+def multigrid_of_many_nodes() -> Call:
+    positions, edges, weights = lattice(1600)
+    return lambda: GraphLaplacian(len(positions), edges, weights, 2)
+
+
+def dissection_of_many_nodes() -> Call:
+    graph = lattice(700)
+    return lambda: LaplacianFactor(*graph, 2)
+
+
+def elimination_of_many_nodes() -> Call:
+    factor = LaplacianFactor(*lattice(700), 2)
+    return factor.eliminate
 
 
 def sums_of_many_exponentials() -> Call:
@@ -133,6 +151,8 @@ def transforms_at_many_sites() -> Call:
         repair_by_many_flips,
         location_of_many_points,
         multigrid_of_many_nodes,
+        dissection_of_many_nodes,
+        elimination_of_many_nodes,
         sums_of_many_exponentials,
         transforms_at_many_sites,
     ],
