@@ -18,6 +18,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sdot.cgal_wrap.diagram import cell_polygons as polygon_kernels
 from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
 from sdot.diagrams import DiagramArrays, DiagramBuilder
 from sdot.execution import SERIAL, Execution
@@ -222,49 +223,25 @@ class PeriodicBuilder:
 
         That of the copy with the smallest one, as seen from the site.
         """
-        starts, ends = copies.edge_vertices.T
-        first, second = copies.edge_sites.T
-        outside = _outside(copies.vertices, self._torus)
-        leaves = outside[starts] | outside[ends]
-        across = np.zeros(len(self._site_of), dtype=bool)
-        across[first[leaves]] = across[second[leaves]] = True
+        boxes = polygon_kernels.cell_boxes(
+            copies.vertices, copies.edge_sites, copies.edge_vertices, len(self._site_of)
+        )
+        x, y, upper_x, upper_y = boxes.T
+        low, high = self._torus.box
+        across = (x < low[0]) | (y < low[1]) | (upper_x > high[0]) | (upper_y > high[1])
         is_open = np.ones(len(self._positions), dtype=bool)
         is_open[self._site_of[~across]] = False
-        is_open_copy = is_open[self._site_of]
-        chosen = np.flatnonzero(is_open_copy)
-        edges = np.flatnonzero(is_open_copy[first] | is_open_copy[second])
-        boxes = _boxes(copies, edges)[:, chosen]
+        chosen = np.flatnonzero(is_open[self._site_of])
+        lower, upper = boxes[chosen, :2], boxes[chosen, 2:]
         # Half a period around the site is as far as any cell reaches.
         half = 0.5 * self._torus.period
-        places = copies.positions[chosen]
-        lower, upper = np.maximum(boxes[0], places - half), np.minimum(boxes[1], places + half)
-        order = np.lexsort([np.prod(upper - lower, axis=1), self._site_of[chosen]])
-        sites, first = np.unique(self._site_of[chosen][order], return_index=True)
-        best = order[first]
-        shifts = self._shifts[chosen][best]
-        return sites, lower[best] - shifts, upper[best] - shifts
-
-
-def _outside(vertices: FloatArray, torus: Torus) -> BoolArray:
-    """Whether vertices are outside of the domain; at the end, for -1, that at infinity is."""
-    (x, y), (low, high) = vertices.T, torus.box
-    result = np.ones(len(vertices) + 1, dtype=bool)
-    result[:-1] = (x < low[0]) | (x > high[0]) | (y < low[1]) | (y > high[1])
-    return result
-
-
-def _boxes(copies: DiagramArrays, edges: IndexArray) -> FloatArray:
-    """Lower and upper corners (2, c, 2) of boxes around the cells that have these edges."""
-    boxes = np.empty((2, len(copies.positions), 2))
-    boxes[0], boxes[1] = np.inf, -np.inf
-    ends = copies.edge_vertices[edges]
-    points, is_open = copies.vertices[ends], (ends < 0)[..., None]
-    low = np.where(is_open, -np.inf, points).min(axis=1)
-    high = np.where(is_open, np.inf, points).max(axis=1)
-    for side in copies.edge_sites[edges].T:
-        np.minimum.at(boxes[0], side, low)
-        np.maximum.at(boxes[1], side, high)
-    return boxes
+        places, sites = copies.positions[chosen], self._site_of[chosen]
+        lower, upper = np.maximum(lower, places - half), np.minimum(upper, places + half)
+        width, height = (upper - lower).T
+        order = np.lexsort([width * height, sites])
+        best = order[np.diff(sites[order], prepend=-1) > 0]
+        shifts = self._shifts[chosen[best]]
+        return sites[best], lower[best] - shifts, upper[best] - shifts
 
 
 def _reaching(low: FloatArray, high: FloatArray, torus: Torus) -> BoolArray:

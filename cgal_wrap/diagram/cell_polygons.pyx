@@ -32,6 +32,10 @@ cdef extern from "diagram/cell_polygons.hpp" namespace "sdot::diagram" nogil:
     void c_polygon_moments "sdot::diagram::polygon_moments"(
         const ConvexPolygons&, int, const MomentArrays&) except +
 
+cdef extern from "diagram/cell_boxes.hpp" namespace "sdot::diagram" nogil:
+    void c_cell_boxes "sdot::diagram::cell_boxes"(
+        const double*, const int32_t*, const int32_t*, size_t, size_t, double*)
+
 
 def cell_polygons(
     tuple edges,
@@ -77,3 +81,26 @@ def polygon_moments(const double[:, ::1] points, const int64_t[::1] offsets, int
     with nogil:
         c_polygon_moments(polygons, threads, moments)
     return areas, centroids, second_moments
+
+
+def cell_boxes(
+    const double[:, ::1] vertices,
+    const int32_t[:, ::1] edge_sites,
+    const int32_t[:, ::1] edge_vertices,
+    size_t sites,
+):
+    """Boxes (n, 4) around the cells of a diagram: x and y of their lower and upper corners.
+
+    Infinite where a cell is open; from infinity to minus infinity without one.
+    """
+    cdef size_t edges = edge_sites.shape[0]
+    boxes = np.empty((sites, 4))
+    cdef double[:, ::1] view = boxes
+    if sites:
+        with nogil:
+            c_cell_boxes(
+                &vertices[0, 0] if vertices.shape[0] else NULL,
+                &edge_sites[0, 0] if edges else NULL,
+                &edge_vertices[0, 0] if edges else NULL,
+                edges, sites, &view[0, 0])
+    return boxes

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import numpy.typing as npt
 
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellMoments, DensityKernel, EdgeMoments, Rounding
+from sdot.memo import Latest
 from sdot.periodic_diagrams import PeriodicDiagram
-from sdot.validation import FloatArray
+from sdot.validation import FloatArray, freeze
 
 __all__ = ["PeriodicKernel"]
 
@@ -31,6 +34,8 @@ class PeriodicKernel:
 
     def __init__(self, kernel: DensityKernel, box: FloatArray) -> None:
         self._kernel, self._box = kernel, box
+        # As in the plane, those of the solution are asked for several times.
+        self._moments: Latest[CellMoments] = Latest()
 
     @property
     def box(self) -> FloatArray:
@@ -50,6 +55,9 @@ class PeriodicKernel:
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell, its centroid as seen from the site."""
+        return self._moments.get(weakref.ref(diagram), lambda: self._moments_of(diagram))
+
+    def _moments_of(self, diagram: DiagramArrays) -> CellMoments:
         assert isinstance(diagram, PeriodicDiagram)
         pieces, site_of = self._kernel.moments(diagram.copies), diagram.site_of
         count = len(diagram.positions)
@@ -63,7 +71,7 @@ class PeriodicKernel:
         apart = pieces.masses[filled, None] * np.stack([x * x, x * y, y * y], axis=1)
         second = _sums(site, pieces.second_moments[filled] + apart, count)
         centroids[~(masses > 0)] = np.nan
-        return CellMoments(masses, centroids, second)
+        return CellMoments(freeze(masses), freeze(centroids), freeze(second))
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge.
