@@ -7,13 +7,13 @@
 #include <limits>
 #include <vector>
 
-#include "base/box.hpp"
 #include "base/gauss_rules.hpp"
 #include "base/geometry.hpp"
 #include "base/interruption.hpp"
 #include "base/moments.hpp"
 #include "base/parallel.hpp"
 #include "diagram/edge_moments.hpp"
+#include "gaussian/edge_walk.hpp"
 #include "gaussian/edges.hpp"
 #include "gaussian/mixture.hpp"
 #include "gaussian/segments.hpp"
@@ -89,36 +89,14 @@ private:
 inline bool edge_moments(const GaussianMixture& mixture, const GaussRules& rules,
                          const DiagramEdges& diagram, const Polygon& domain, int threads,
                          int (*pending)(), const EdgeMomentArrays& result) {
-    constexpr std::size_t kBlock = 32;  // edges that look up the components near them together
-    Box box;
-    for (Point corner : domain) box.include(corner);
-    const EdgeLines lines(diagram, box.low, box.high);
-    const std::size_t blocks = (diagram.count + kBlock - 1) / kBlock;
-    const auto walk = [&](std::size_t begin, std::size_t end) {
-        NearComponents near(mixture, Negligible::kAgainstDensity);
-        SegmentMoments moments(mixture, rules);
-        Point from[kBlock], to[kBlock];
-        bool meets[kBlock];
-        for (std::size_t block = begin; block < end; ++block) {
-            const std::size_t first = block * kBlock;
-            const std::size_t count = std::min(kBlock, diagram.count - first);
-            Box around;
-            for (std::size_t k = 0; k < count; ++k) {
-                meets[k] = cut_to_polygon(lines.line(first + k), domain, from[k], to[k]);
-                if (!meets[k]) continue;
-                around.include(from[k]);
-                around.include(to[k]);
-            }
-            const bool any = around.low.x <= around.high.x;
-            const std::vector<std::size_t> none;
-            const std::vector<std::size_t>& components = any ? near.in(around) : none;
-            for (std::size_t k = 0; k < count; ++k) {
-                const Moments found = meets[k] ? moments(from[k], to[k], components) : Moments{};
-                result.write(first + k, found, diagram.bisector(first + k).normal);
-            }
-        }
-    };
-    return interruptible_for(blocks, 512, threads, pending, walk, 8);
+    return visit_edges(
+        mixture, diagram, domain, threads, pending,
+        [&] { return SegmentMoments(mixture, rules); },
+        [&](SegmentMoments& moments, std::size_t edge, Point from, Point to,
+            const std::vector<std::size_t>& components) {
+            result.write(edge, moments(from, to, components), diagram.bisector(edge).normal);
+        },
+        [&](std::size_t edge) { result.write(edge, Moments{}, diagram.bisector(edge).normal); });
 }
 
 }  // namespace sdot::gaussian

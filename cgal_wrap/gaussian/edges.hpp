@@ -21,14 +21,13 @@
 #include "base/interruption.hpp"
 #include "base/parallel.hpp"
 #include "diagram/edges.hpp"
+#include "gaussian/edge_walk.hpp"
 #include "gaussian/mixture.hpp"
 #include "gaussian/segments.hpp"
 
 namespace sdot::gaussian {
 
 using diagram::DiagramEdges;
-using diagram::EdgeLines;
-using diagram::Line;
 
 // Where an edge leaves (outward) or enters the circle of a component.
 struct Crossing {
@@ -247,26 +246,6 @@ private:
     const std::uint8_t* is_hidden_;
 };
 
-// The part of the line inside a convex polygon; false if there is none.
-inline bool cut_to_polygon(const Line& line, const Polygon& domain, Point& from, Point& to) {
-    double begin = line.begin, end = line.end;
-    for (std::size_t k = 0; k < domain.size(); ++k) {
-        const Point corner = domain[k], side = domain[k + 1 < domain.size() ? k + 1 : 0] - corner;
-        const double inside = cross(side, line.origin - corner), slope = cross(side, line.direction);
-        if (slope == 0) {
-            if (inside < 0) return false;
-        } else if (slope > 0) {
-            begin = std::max(begin, -inside / slope);
-        } else {
-            end = std::min(end, -inside / slope);
-        }
-    }
-    if (!(begin < end)) return false;
-    from = line.at(begin);
-    to = line.at(end);
-    return true;
-}
-
 // edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e in the domain, a
 // convex polygon; and, if `masses` is not null, the masses of the cells, for which the density has
 // to be zero outside of it. Returns false if interrupted.
@@ -274,42 +253,21 @@ inline bool masses_and_edge_weights(const GaussianMixture& mixture, const GaussR
                                     const DiagramEdges& diagram, const std::uint8_t* is_hidden,
                                     const Polygon& domain, int threads, int (*pending)(),
                                     double* masses, double* edge_weights) {
-    constexpr std::size_t kBlock = 32;  // edges that look up the components near them together
-    Box box;
-    for (Point corner : domain) box.include(corner);
-    const EdgeLines lines(diagram, box.low, box.high);
-    const std::size_t blocks = (diagram.count + kBlock - 1) / kBlock;
     std::vector<double> fluxes(diagram.count);
-    std::vector<std::vector<Crossing>> crossings(blocks);
-    const auto walk = [&](std::size_t begin, std::size_t end) {
-        NearComponents near(mixture, Negligible::kAgainstDensity);
-        SegmentSummer sum(mixture, rules);
-        Point from[kBlock], to[kBlock];
-        bool meets[kBlock];
-        for (std::size_t block = begin; block < end; ++block) {
-            const std::size_t first = block * kBlock;
-            const std::size_t count = std::min(kBlock, diagram.count - first);
-            Box around;
-            for (std::size_t k = 0; k < count; ++k) {
-                meets[k] = cut_to_polygon(lines.line(first + k), domain, from[k], to[k]);
-                edge_weights[first + k] = 0;
-                if (!meets[k]) continue;
-                around.include(from[k]);
-                around.include(to[k]);
-            }
-            if (!(around.low.x <= around.high.x)) continue;
-            const std::vector<std::size_t>& components = near.in(around);
-            for (std::size_t k = 0; k < count; ++k) {
-                if (!meets[k]) continue;
-                const SegmentSums sums = sum(first + k, from[k], to[k], components, crossings[block]);
-                const Point normal = diagram.bisector(first + k).normal, along = to[k] - from[k];
-                fluxes[first + k] = sums.flux;
-                edge_weights[first + k] =
-                    0.5 * sums.density * std::sqrt(dot(along, along) / dot(normal, normal));
-            }
-        }
-    };
-    if (!interruptible_for(blocks, 512, threads, pending, walk, 8)) return false;
+    std::vector<std::vector<Crossing>> crossings(edge_blocks(diagram));
+    const bool finished = visit_edges(
+        mixture, diagram, domain, threads, pending,
+        [&] { return SegmentSummer(mixture, rules); },
+        [&](SegmentSummer& sum, std::size_t edge, Point from, Point to,
+            const std::vector<std::size_t>& components) {
+            const SegmentSums sums = sum(edge, from, to, components, crossings[edge_block(edge)]);
+            const Point normal = diagram.bisector(edge).normal, along = to - from;
+            fluxes[edge] = sums.flux;
+            edge_weights[edge] =
+                0.5 * sums.density * std::sqrt(dot(along, along) / dot(normal, normal));
+        },
+        [&](std::size_t edge) { edge_weights[edge] = 0; });
+    if (!finished) return false;
     if (!masses) return true;
     std::fill(masses, masses + diagram.sites.count, 0.0);
     for (std::size_t e = 0; e < diagram.count; ++e) {
