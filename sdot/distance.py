@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
+from sdot.batches import batched_distance, is_batch
 from sdot.frameworks import needs_derivative
 from sdot.results import result_format
 from sdot.solving import check_options, map_of, ordered_pair, solve_or_raise
@@ -65,8 +66,9 @@ def distance(
 
     Parameters
     ----------
-    f, g : SumOfDiracs and a density
-        In either order, of the same total mass (1 unless told otherwise).
+    f, g : SumOfDiracs and a density, or lists of them
+        In either order, of the same total mass (1 unless told otherwise). A list is a batch, with
+        as many elements as the other list, or one density for all; see `SumOfDiracs.batch`.
     tol : float, optional
         Greatest relative error of a cell mass at the solution, 1e-8 by default. The value's
         own error is of second order in it.
@@ -82,8 +84,8 @@ def distance(
     -------
     scalar
         In the framework, dtype and device of the arguments: a NumPy scalar, a JAX array or a
-        tensor of shape (). Of arguments in lists or NumPy arrays `sdot.driver` decides. All
-        computations are in float64, whatever the dtype.
+        tensor of shape (); of a batch an array (B,). Of arguments in lists or NumPy arrays
+        `sdot.driver` decides. All computations are in float64, whatever the dtype.
 
     Raises
     ------
@@ -95,6 +97,10 @@ def distance(
 
     Notes
     -----
+    Problems of a batch are solved on all cores, to the bits of single calls, each from the last
+    solution at its place. If one fails, an error names it; in a function that JAX traces it is NaN.
+    (There, problems of unlike kinds or sizes are solved one after the other.)
+
     Differentiable twice in the positions and weights of the Diracs and in the arrays of the
     density, by JAX (every transformation: ``grad``, ``hessian``, ``jit``, ``vmap``, ``scan``,
     ``shard_map``, ...) and PyTorch (``backward`` with ``create_graph``, ``torch.func``); third
@@ -121,9 +127,14 @@ def distance(
     >>> from sdot import PolynomialGrid, SumOfDiracs, distance
     >>> print(f"{distance(SumOfDiracs([[0.5, 0.5]]), PolynomialGrid([[[1.0]]])):.6f}")
     0.166667
+    >>> batch = SumOfDiracs.batch([[[0.5, 0.5]], [[0.25, 0.5]]])
+    >>> distance(batch, PolynomialGrid([[1.0]])).round(6)
+    array([0.166667, 0.229167])
     """
-    diracs, density = ordered_pair(f, g)
     options = check_options(tol, max_iterations, warm_start)
+    if is_batch(f, g):
+        return batched_distance(f, g, options)
+    diracs, density = ordered_pair(f, g)
     leaves = (*diracs.arrays, *density.arrays)
     result = result_format(*leaves)
     moving = [k for k, leaf in enumerate(leaves) if needs_derivative(leaf)]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from sdot.batches import Pair, is_batch, mapped, paired, prepare_all, solve_all
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import needs_derivative, to_numpy
 from sdot.plan import OtPlan
 from sdot.progress import reporting
 from sdot.results import PlanArrays, ResultFormat, result_format
+from sdot.solution_map import SolutionMap
 from sdot.solver.newton import NewtonProgress
 from sdot.solver.solve import Options
 from sdot.solving import check_options, map_of, ordered_pair, solve_or_raise
@@ -79,7 +81,7 @@ def optimal_transport_plan(
     warm_start: bool = ...,
     callback: Callable[[NewtonProgress], None] | None = ...,
     progress: bool = ...,
-) -> OtPlan: ...
+) -> Any: ...
 
 
 def optimal_transport_plan(
@@ -91,13 +93,13 @@ def optimal_transport_plan(
     warm_start: bool = False,
     callback: Callable[[NewtonProgress], None] | None = None,
     progress: bool = False,
-) -> OtPlan:
+) -> Any:
     """Return the optimal transport plan between Diracs and a density.
 
     Parameters
     ----------
-    f, g : SumOfDiracs and a density
-        In either order, of the same total mass.
+    f, g : SumOfDiracs and a density, or lists of them
+        In either order, of the same total mass. Lists are batches; see `sdot.distance`.
     tol : float, optional
         Greatest relative error of a cell mass at the solution, measured on the returned plan.
     max_iterations : int, optional
@@ -114,6 +116,7 @@ def optimal_transport_plan(
     Returns
     -------
     OtPlan
+        Of a batch a list of plans.
 
     Raises
     ------
@@ -132,8 +135,10 @@ def optimal_transport_plan(
     reverse, costs one linear solve with the Newton matrix; `distance` needs none. What is not used
     is not computed, but outside of `jax.jit` in forward mode.
     """
-    diracs, density = ordered_pair(f, g)
     options = check_options(tol, max_iterations, warm_start, callback)
+    if is_batch(f, g):
+        return _plans(f, g, options, progress)
+    diracs, density = ordered_pair(f, g)
     with reporting(callback, progress) as report:
         return _plan(diracs, density, replace(options, callback=report))
 
@@ -147,7 +152,35 @@ def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
         solution = solve_or_raise(diracs, density, options, result)
         return OtPlan(solution.status, solution, density, result)
     solution_map = map_of(diracs, density, options, result, moving)
-    arguments = [leaves[k] for k in moving]
+    return _of_map(Pair(diracs, density), solution_map, [leaves[k] for k in moving], result)
+
+
+def _plans(f: Any, g: Any, options: Options, progress: bool) -> list[OtPlan]:
+    if progress:
+        raise ValueError("progress: expected False for a batch; use callback=, from any thread")
+    pairs = paired(f, g)
+    leaves = [leaf for pair in pairs for leaf in pair.leaves]
+    result = result_format(*leaves)
+    if not any(map(needs_derivative, leaves)):
+        found = solve_all(pairs, options, result)
+        return [
+            OtPlan(solution.status, solution, density.snapshot, result)
+            for solution, (_, density) in zip(found, pairs, strict=True)
+        ]
+    maps, arguments = mapped(pairs, options, result)
+    if all(pair.diracs.has_values and pair.density.has_values for pair in pairs):
+        prepare_all(maps, arguments)
+    return [
+        _of_map(*parts, result) if parts[2] else _plan(*parts[0], options)
+        for parts in zip(pairs, maps, arguments, strict=True)
+    ]
+
+
+def _of_map(
+    pair: Pair, solution_map: SolutionMap, arguments: Sequence[Any], result: ResultFormat
+) -> OtPlan:
+    """Return a plan whose outputs can be differentiated in the arguments of a map."""
+    diracs, density = pair
     arrays = result.adapter.differentiable_plan(solution_map, arguments, result)
     arrays = _with_diracs(arrays, diracs, density, result)
     if not (diracs.has_values and density.has_values):

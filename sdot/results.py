@@ -68,6 +68,14 @@ class Adapter(Protocol):
     ) -> Any:
         """Return the distance as a scalar that can be differentiated in every argument."""
 
+    def differentiable_distances(
+        self,
+        maps: Sequence[SolutionMap],
+        arguments: Sequence[Sequence[Any]],
+        result: ResultFormat,
+    ) -> Any:
+        """Return the distances (B,) of a batch, which can be differentiated in every argument."""
+
     def differentiable_plan(
         self, solution_map: SolutionMap, arguments: Sequence[Any], result: ResultFormat
     ) -> PlanArrays:

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sdot.adapters.calls import Type, run_batch
+from sdot.adapters.calls import Type
+from sdot.batches import run_batch
 from sdot.validation import FloatArray
 
 __all__ = ["BatchedCall", "Call", "as_double"]

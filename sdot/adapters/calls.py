@@ -6,15 +6,12 @@ directions or cotangents, in which it is. Calls are hashable, and equal if of eq
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 from sdot.adapters.failures import report_failure
 from sdot.derivatives import PlanOutputs
-from sdot.driver import driver
-from sdot.errors import ConvergenceError
 from sdot.solution_map import SolutionMap
 from sdot.validation import FloatArray
 
@@ -29,13 +26,10 @@ __all__ = [
     "ValueAndGradients",
     "only",
     "places",
-    "run_batch",
     "spread",
 ]
 
 Flags = tuple[bool, ...]
-
-T = TypeVar("T")
 
 
 class Type(NamedTuple):
@@ -185,24 +179,6 @@ class PullBack(MapCall):
         """Return the call from those directions that are given to those that are wanted."""
         along, needed = _kept(self.needed, given), _kept(self.given, wanted)
         return PushForward(self.solution_map, self.dtype, along, needed)
-
-
-def run_batch(
-    tasks: Sequence[Callable[[], T]],
-) -> list[T | ConvergenceError | ValueError | ArithmeticError]:
-    """Run tasks on all cores that the driver allows; return their results or how they failed."""
-    threads = min(driver.threads, len(tasks))
-    if threads < 2:
-        return [_result_or_failure(task) for task in tasks]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(_result_or_failure, tasks))
-
-
-def _result_or_failure(task: Callable[[], T]) -> Any:
-    try:
-        return task()
-    except (ConvergenceError, ValueError, ArithmeticError) as failure:
-        return failure
 
 
 def only(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:

@@ -36,6 +36,7 @@ __all__ = [
     "converted",
     "default_format",
     "differentiable_distance",
+    "differentiable_distances",
     "differentiable_plan",
     "format_of",
     "from_numpy",
@@ -78,6 +79,30 @@ def differentiable_distance(
     floating = [_as_floating(argument, result.dtype) for argument in arguments]
     value: jax.Array = host_call(_Value(solution_map, result.dtype), floating)[0]
     return value
+
+
+def differentiable_distances(
+    maps: Sequence[SolutionMap], arguments: Sequence[Sequence[Any]], result: ResultFormat
+) -> jax.Array:
+    """Return the distances of a batch, one call on the host if the problems are of one kind."""
+    kinds = {(tuple(jnp.shape(x) for x in own)) for own in arguments}
+    if arguments[0] and len(kinds) == 1 and all(other == maps[0] for other in maps[1:]):
+        columns = [_stacked(column, result.dtype) for column in zip(*arguments, strict=True)]
+        found: jax.Array = host_call(_Value(maps[0], result.dtype), columns, depth=1)[0]
+        return jnp.broadcast_to(found, (len(maps),))
+    return jnp.stack(
+        [
+            differentiable_distance(one, own, result) if own else jnp.asarray(one.value([]))
+            for one, own in zip(maps, arguments, strict=True)
+        ]
+    ).astype(result.dtype)
+
+
+def _stacked(arrays: Sequence[Any], dtype: Any) -> jax.Array:
+    """Return arrays as one, with an axis in front, of length 1 if all are the same."""
+    if all(array is arrays[0] for array in arrays):
+        arrays = arrays[:1]
+    return jnp.stack([_as_floating(array, dtype) for array in arrays])
 
 
 def differentiable_plan(

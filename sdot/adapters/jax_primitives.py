@@ -45,9 +45,12 @@ class LinearCall(Call, Protocol):
         """Return the call from those cotangents that are given to those that are wanted."""
 
 
-def host_call(call: HostCall, operands: Sequence[Any]) -> list[Any]:
-    """Return the results of a call for JAX arrays."""
-    return list(_host_call.bind(*aligned(operands), call=call, depth=0))
+def host_call(call: HostCall, operands: Sequence[Any], depth: int = 0) -> list[Any]:
+    """Return the results of a call for JAX arrays, of which so many leading axes are of batches.
+
+    They are of length 1 in arrays that are the same for all elements.
+    """
+    return list(_host_call.bind(*aligned(operands), call=call, depth=depth))
 
 
 def linear_call(call: LinearCall, operands: Sequence[Any]) -> list[Any]:

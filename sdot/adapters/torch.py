@@ -12,7 +12,9 @@ from sdot.adapters.calls import Outputs, ValueAndGradients
 from sdot.adapters.torch_formats import promoted
 from sdot.adapters.torch_functions import distance_of, outputs_of
 from sdot.adapters.torch_points import converted, located, without_derivative
+from sdot.batches import prepare_all
 from sdot.driver import driver
+from sdot.frameworks import has_no_values
 from sdot.results import PlanArrays, ResultFormat
 from sdot.solution_map import SolutionMap
 
@@ -20,6 +22,7 @@ __all__ = [
     "converted",
     "default_format",
     "differentiable_distance",
+    "differentiable_distances",
     "differentiable_plan",
     "format_of",
     "from_numpy",
@@ -54,6 +57,20 @@ def differentiable_distance(
     _refuse_forward_over_forward()
     call = ValueAndGradients(solution_map, result.dtype, (True,) * len(arguments))
     return distance_of(call, arguments)
+
+
+def differentiable_distances(
+    maps: Sequence[SolutionMap], arguments: Sequence[Sequence[torch.Tensor]], result: ResultFormat
+) -> torch.Tensor:
+    """Return the distances of a batch."""
+    if not any(has_no_values(tensor) for own in arguments for tensor in own):
+        prepare_all(maps, arguments)
+    return torch.stack(
+        [
+            differentiable_distance(one, own, result) if own else result.convert(one.value([]))
+            for one, own in zip(maps, arguments, strict=True)
+        ]
+    )
 
 
 def differentiable_plan(

@@ -21,9 +21,9 @@ from sdot.adapters.calls import (
     PullBack,
     PushForward,
     ValueAndGradients,
-    run_batch,
     spread,
 )
+from sdot.batches import run_batch
 from sdot.errors import ConvergenceError
 from sdot.frameworks import has_no_values, to_numpy
 from sdot.solution_map import refuse_third_order

@@ -133,50 +133,47 @@ class W2Loss(torch.nn.Module):
 
         Parameters
         ----------
-        positions : torch.Tensor, (n, 2)
-            The points.
-        weights : torch.Tensor, (n,), optional
+        positions : torch.Tensor, (n, 2) or (B, n, 2)
+            The points, of one problem or of a batch.
+        weights : torch.Tensor, (n,) or (B, n), optional
             Relative masses, all equal by default.
 
         Returns
         -------
-        torch.Tensor, ()
+        torch.Tensor, () or (B,)
 
         Raises
         ------
         ValueError
             If shapes do not fit, or an entry is NaN or infinite.
         sdot.ConvergenceError
-            If the tolerance was not reached.
+            If the tolerance was not reached. (In a graph an element of a batch is NaN then.)
         """
+        _check_shapes(positions, weights)
         positions = at_least_single_in_autocast(positions)
         if torch.compiler.is_compiling() and not _is_differentiated():
             value = self._operator(positions, weights)
         else:
-            diracs = SumOfDiracs(positions, weights, self._mass)
-            tol, steps = self._options.tol, self._options.max_iterations
+            options = self._options
+            make = SumOfDiracs if positions.ndim == 2 else SumOfDiracs.batch
             value = distance(
-                diracs,
+                make(positions, weights, self._mass),
                 self.density,
-                tol=tol,
-                max_iterations=steps,
-                warm_start=self._options.warm_start,
+                tol=options.tol,
+                max_iterations=options.max_iterations,
+                warm_start=options.warm_start,
             )
         return value.to(positions.dtype) if positions.is_floating_point() else value
 
     def _operator(self, positions: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
-        if positions.ndim != 2 or positions.shape[1] != 2 or positions.shape[0] == 0:
-            raise ValueError(
-                f"positions: expected shape (n, 2) with n >= 1, not {tuple(positions.shape)}"
-            )
-        if weights is None:
-            return torch_operators.distance([positions, *self._tensors()], self._texts[0], 0)
-        if weights.shape != positions.shape[:1]:
-            raise ValueError(
-                f"weights: expected one number per site, shape {tuple(positions.shape[:1])}, "
-                f"not {tuple(weights.shape)}"
-            )
-        return torch_operators.distance([positions, weights, *self._tensors()], self._texts[1], 0)
+        given = [positions] if weights is None else [positions, weights]
+        text = self._texts[weights is not None]
+        arrays = [*given, *self._tensors()]
+        if positions.ndim == 2:
+            return torch_operators.distance(arrays, text, 0)
+        shared = arrays[1 if weights is None or weights.ndim == 1 else 2 :]
+        batched = [*arrays[: len(arrays) - len(shared)], *(array[None] for array in shared)]
+        return torch_operators.distance(batched, text, 1)
 
     def _tensors(self) -> tuple[torch.Tensor, ...]:
         return tuple(getattr(self, name) for name in self._names)
@@ -194,6 +191,18 @@ def _named_arrays(distribution: Distribution, prefix: str = "") -> Iterator[tupl
             yield from _named_arrays(value, f"{prefix}{name}_")
         elif value is not None:
             yield prefix + name, value
+
+
+def _check_shapes(positions: torch.Tensor, weights: torch.Tensor | None) -> None:
+    shape = tuple(positions.shape)
+    if len(shape) not in (2, 3) or shape[-1] != 2 or 0 in shape:
+        raise ValueError(
+            f"positions: expected shape (n, 2) or (B, n, 2) with B and n >= 1, not {shape}"
+        )
+    if weights is not None and tuple(weights.shape) not in (shape[:-1], shape[-2:-1]):
+        raise ValueError(
+            f"weights: expected one number per site, shape {shape[:-1]}, not {tuple(weights.shape)}"
+        )
 
 
 def _is(one: Any, other: Any) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
 from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.distributions.computed import computed
 from sdot.distributions.description import describes
-from sdot.distributions.distribution import Distribution, kept
+from sdot.distributions.distribution import Distribution, array_or_none, kept
 from sdot.drawing import draw
 from sdot.frameworks import common_framework
 from sdot.limits import check_ratio
@@ -92,6 +92,54 @@ class SumOfDiracs(Distribution[Array_co]):
             self.numpy_positions, self.numpy_weights  # noqa: B018  (checks the values)
         else:
             self._check_traced()
+
+    @classmethod
+    def batch(cls, positions: Any, weights: Any = None, mass: float = 1) -> list[Self]:
+        """Return the Diracs of a batch, for `sdot.distance` and `sdot.optimal_transport_plan`.
+
+        Parameters
+        ----------
+        positions : array_like, (B, n, 2)
+            One set of points per element, of any framework; gradients reach the whole array.
+        weights : array_like, (B, n) or (n,), optional
+            Relative masses, all equal by default.
+        mass : float, optional
+            The total mass of each element.
+
+        Returns
+        -------
+        list of SumOfDiracs, B of them
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for one element, which the message names; or if the shapes are not those.
+
+        Examples
+        --------
+        >>> from sdot import SumOfDiracs
+        >>> SumOfDiracs.batch([[[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]])
+        [SumOfDiracs(2 points, equal weights, mass 1), SumOfDiracs(2 points, equal weights, mass 1)]
+        """
+        positions, weights = array_or_none(positions), array_or_none(weights)
+        shape = tuple(np.shape(positions))
+        if len(shape) != 3 or shape[2] != 2 or 0 in shape:
+            raise ValueError(
+                f"positions: expected shape (B, n, 2) with B and n >= 1, not {shape}; one set of "
+                "points is SumOfDiracs(positions)"
+            )
+        if weights is not None and tuple(np.shape(weights)) not in (shape[:2], shape[1:2]):
+            raise ValueError(
+                f"weights: expected shape {shape[:2]} or {shape[1:2]}, not {np.shape(weights)}"
+            )
+        result = []
+        for k in range(shape[0]):
+            own = weights[k] if np.ndim(weights) == 2 else weights
+            try:
+                result.append(cls(positions[k], own, mass))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"element {k}: {error}") from error
+        return result
 
     @property
     def positions(self) -> Any:
