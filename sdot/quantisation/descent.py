@@ -31,8 +31,10 @@ _TRIALS = 6
 _SHORTEST, _LONGEST = 0.1, 0.5
 # Relative rounding of energies: smaller differences say nothing.
 _ROUNDING = 1e-14
-# Mass errors, relative to the gradient: what the gradient itself is to be right to.
+# Greatest mass errors relative to the gradient, which they change by some 2% of that at most; far
+# from the end all but a few cells are much better than the worst, and more is as good.
 _ACCURACY = 0.5
+_EARLY, _EARLY_ACCURACY = 1e-2, 2.0
 _COARSEST, _FINEST = 0.2, 1e-11
 
 
@@ -93,15 +95,20 @@ def descend(
 
 
 def _refined(energy: Energy, current: Quantised, tol: float, coarsest: float) -> Quantised:
-    """The same with masses right to what its gradient has turned out to need."""
-    needed = _accuracy(max(current.relative_gradient, tol), coarsest)
-    if current.accuracy <= 4 * needed:
+    """The same with masses right to what its gradient has turned out to need.
+
+    If that is small enough to be the last one, as well as for any gradient of its size.
+    """
+    is_last = current.relative_gradient <= tol
+    needed = _ACCURACY * tol if is_last else _accuracy(current.relative_gradient, coarsest)
+    if current.accuracy <= 4 * max(needed, _FINEST):
         return current
-    return energy.at(current.positions, needed)
+    return energy.at(current.positions, max(needed, _FINEST))
 
 
 def _accuracy(relative_gradient: float, coarsest: float) -> float:
-    return min(coarsest, max(_FINEST, _ACCURACY * relative_gradient))
+    share = _EARLY_ACCURACY if relative_gradient > _EARLY else _ACCURACY
+    return min(coarsest, max(_FINEST, share * relative_gradient))
 
 
 def _stepped(energy: Energy, current: Quantised, memory: _Curvature, coarsest: float) -> Quantised:

@@ -36,6 +36,7 @@ LOOP_TARGET = 1.0  # seconds for the tutorial's 200 steps
 SMALL_TARGET = 1e-3  # seconds for ten sites
 FIT_TARGET = 20e-3  # seconds for a step of fitting a mixture
 IMPORT_TARGET = 0.15  # seconds for `import sdot`, when NumPy has been imported
+STIPPLING_TARGET = 4.0  # seconds for 65,536 dots
 MEMORY_TARGET = 1500.0  # bytes per site, at 1e6 sites
 GROWTH_TARGET = 2.0  # time per site at 1e6 over that at 1e4
 
@@ -83,7 +84,8 @@ def two_peaks(pixels: int) -> Array:
     return np.asarray(first + np.exp(-50 * ((x - 0.7) ** 2 + (y - 0.7) ** 2)))
 
 
-def _photograph() -> npt.NDArray[np.uint8]:
+def photograph() -> npt.NDArray[np.uint8]:
+    """A portrait in colours."""
     from matplotlib import cbook, image  # noqa: PLC0415  (only this case needs it)
 
     with cbook.get_sample_data("grace_hopper.jpg") as file:
@@ -95,7 +97,7 @@ _DENSITIES: dict[str, Callable[[], Density]] = {
     "corner": lambda: Box(((0, 0), (3, 3))),
     "gmm64": lambda: PolynomialGrid(two_peaks(64)),
     "gmm512": lambda: PolynomialGrid(two_peaks(512) + 1e-3),
-    "photo": lambda: PolynomialGrid.from_image(_photograph(), invert=True, domain=((0, 0), (1, 1))),
+    "photo": lambda: PolynomialGrid.from_image(photograph(), invert=True, domain=((0, 0), (1, 1))),
     "gaussians": lambda: SumOfGaussians(MEANS, COVARIANCES, [0.3, 0.5, 0.2]),
     "kmt": lambda: Mesh([*OUTER, *INNER], BETWEEN, [1.0] * 4 + [0.0] * 4, per="vertex"),
 }

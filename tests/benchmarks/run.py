@@ -69,7 +69,8 @@ def _solve(case: str, size: int) -> dict[str, Any]:
 
 def _loops() -> list[dict[str, Any]]:
     kinds = ("import", "small", "jax", "torch", "fit")
-    return [row for what in kinds for row in _child("measure_loops.py", what)]
+    rows = [row for what in kinds for row in _child("measure_loops.py", what)]
+    return [*rows, *_child("measure_stippling.py")]
 
 
 def _child(script: str, *arguments: str) -> Any:
