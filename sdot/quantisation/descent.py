@@ -31,10 +31,9 @@ _TRIALS = 6
 _SHORTEST, _LONGEST = 0.1, 0.5
 # Relative rounding of energies: smaller differences say nothing.
 _ROUNDING = 1e-14
-# Greatest mass errors relative to the gradient, which they change by some 2% of that at most; far
-# from the end all but a few cells are much better than the worst, and more is as good.
+# Greatest mass errors relative to the gradient, which they change by some 2% at most. With larger
+# ones energies would be wrong by more than steps gain: they are of second order in mass errors.
 _ACCURACY = 0.5
-_EARLY, _EARLY_ACCURACY = 1e-2, 2.0
 _COARSEST, _FINEST = 0.2, 1e-11
 
 
@@ -107,8 +106,7 @@ def _refined(energy: Energy, current: Quantised, tol: float, coarsest: float) ->
 
 
 def _accuracy(relative_gradient: float, coarsest: float) -> float:
-    share = _EARLY_ACCURACY if relative_gradient > _EARLY else _ACCURACY
-    return min(coarsest, max(_FINEST, share * relative_gradient))
+    return min(coarsest, max(_FINEST, _ACCURACY * relative_gradient))
 
 
 def _stepped(energy: Energy, current: Quantised, memory: _Curvature, coarsest: float) -> Quantised:
