@@ -240,6 +240,14 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
             If W2^2 is not twice differentiable: a cell has no mass, or an edge is along a jump of
             the density; and from products, if coincident sites move apart.
 
+        Notes
+        -----
+        For `scipy.optimize.minimize`, pass products, as ``hessp``. Its method ``trust-krylov``
+        compares gradients with a fixed 1e-8, below which its directions may be NaN, whatever the
+        function: minimise a multiple of W2^2, of which the gradient that is aimed for is larger, or
+        take ``trust-ncg``. Near a minimum values differ by rounding only, and both stop with "a bad
+        approximation" where gradients, times the number of sites, are about 1e-10.
+
         Examples
         --------
         >>> from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan

@@ -141,6 +141,27 @@ def test_scipy_minimises_with_it(method: str) -> None:
     assert found.nit < 20
 
 
+def test_trust_krylov_goes_on_below_its_fixed_threshold_for_a_multiple() -> None:
+    # SciPy's method is not to see gradients below 1e-8: see the notes of `OtPlan.hessian`.
+    density, n, factor = PolynomialGrid(gmm_image(8, 0.2)), 5, 1e4
+
+    def plan_at(x: np.ndarray) -> OtPlan:
+        return plan_of(x.reshape(n, 2), density)
+
+    def gradient_at(x: np.ndarray) -> np.ndarray:
+        return factor * gradient(x.reshape(n, 2), density).ravel()
+
+    found = minimize(
+        lambda x: factor * plan_at(x).distance,
+        random_sites(n, 0).ravel(),
+        jac=gradient_at,
+        hessp=lambda x, p: factor * (plan_at(x).hessian() @ p),
+        method="trust-krylov",
+        options={"maxiter": 50, "gtol": factor * 3e-11},
+    )
+    assert np.linalg.norm(gradient_at(found.x)) < factor * 3e-10
+
+
 class TestRefusals:
     """Where there is no second derivative the error has a name and says what to do."""
 
