@@ -17,7 +17,7 @@ import numpy as np
 
 from sdot.validation import FloatArray
 
-__all__ = ["Segments", "cancelled", "clipped", "overlay", "rings_of", "segments_of"]
+__all__ = ["Segments", "cancelled", "clipped", "overlay", "rings_of", "segments_of", "winding"]
 
 Point = tuple[Fraction, Fraction]
 Segments = FloatArray  # (s, 2, 2): starts and ends
@@ -61,6 +61,11 @@ def overlay(
         if left != right:
             parts.append((start, end) if left else (end, start))
     return rings_of(dict.fromkeys(parts))
+
+
+def winding(start: FloatArray, end: FloatArray, segments: Segments) -> int:
+    """Return how often a region's rings wind around the middle of a segment apart from them."""
+    return _windings(_exact(start), _exact(end), segments)[0]
 
 
 def clipped(polygon: FloatArray, segments: Segments, near: Segments) -> list[FloatArray]:

@@ -40,6 +40,26 @@ def test_triangles_make_up_the_polygon(name: str, turned: bool) -> None:
     assert sum(areas) == abs(area(rational_polygon(corners)))
 
 
+def test_triangles_leave_out_holes() -> None:
+    rings = [np.array(SIMPLE["star"]) * 9, *(np.array(SIMPLE["L"]) + k for k in (-3.0, 1.0))]
+    corners = np.concatenate(rings)
+    offsets = np.cumsum([0, *map(len, rings)])
+    assert meeting_sides(corners, offsets) is None
+    triangles = polygon_triangles(corners, offsets)
+    areas = [area(rational_polygon(corners[t])) for t in triangles]
+    assert min(areas) > 0
+    outer, *holes = (abs(area(rational_polygon(ring))) for ring in rings)
+    assert sum(areas) == outer - sum(holes)
+    assert len(triangles) == len(corners) + 2 * 2 - 2
+
+
+def test_sides_of_different_rings_that_meet_are_found() -> None:
+    square = np.array([[0.0, 0], [2, 0], [2, 2], [0, 2]])
+    corners = np.concatenate([square, square + 1, square + 9])
+    assert meeting_sides(corners, np.array([0, 4, 8, 12])) == (1, 4)
+    assert meeting_sides(corners[[0, 1, 2, 3, 8, 9, 10, 11]], np.array([0, 4, 8])) is None
+
+
 @pytest.mark.parametrize("name", NOT_SIMPLE)
 def test_sides_that_meet_are_found(name: str) -> None:
     corners, expected = NOT_SIMPLE[name]
