@@ -22,6 +22,7 @@ from sdot import (
     distance_bounds,
     lloyd,
     optimal_transport_plan,
+    quantize,
 )
 from sdot.derivatives import Linearisation, gradients, hessian_product
 from sdot.errors import NotDifferentiableError
@@ -376,6 +377,14 @@ def test_lloyd_on_a_torus() -> None:
         # About as good as hexagons, and no better.
         hexagons = 5 / (18 * np.sqrt(3)) / 20
         assert hexagons * 0.9999 < result.distance < 1.05 * hexagons
+
+
+def test_quantize_on_a_torus() -> None:
+    """Many points begin with a quarter of them, and midpoints across the sides too."""
+    for masses, n in (("equal", 400), ("equal", 50), ("free", 100)):
+        found = quantize(TORUS, n, masses=masses)
+        hexagons = 5 / (18 * np.sqrt(3)) / n
+        assert distance(found, TORUS) < (1.06 if masses == "equal" else 1.1) * hexagons
 
 
 # What is refused

@@ -24,8 +24,8 @@ from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import Density, Frame
 from sdot.distributions.memory import Memory
 from sdot.errors import ConvergenceError
-from sdot.execution import Execution
-from sdot.periodic_diagrams import PeriodicBuilder, torus_of
+from sdot.execution import SERIAL, Execution
+from sdot.periodic_diagrams import PeriodicBuilder, Torus, torus_of
 from sdot.solver.solve import Options, solve
 from sdot.validation import FloatArray
 
@@ -129,7 +129,8 @@ class FreeMasses:
         """Return the Voronoi cells."""
         places = positions if self._torus is None else self._torus.wrap(positions)
         sites = self._frame.apply(places)
-        diagram = self._voronoi(sites)
+        in_frame = None if self._torus is None else torus_of(self._kernel.box)
+        diagram = voronoi_diagram(sites, in_frame, self._execution)
         self.diagrams += 1
         found = self._kernel.moments(diagram)
         filled = (found.masses > 0)[:, None]
@@ -149,12 +150,15 @@ class FreeMasses:
             accuracy,
         )
 
-    def _voronoi(self, sites: FloatArray) -> DiagramArrays:
-        weights = np.zeros(len(sites))
-        if self._torus is None:
-            return DiagramArrays.build(sites, weights, self._execution)
-        torus = torus_of(self._kernel.box)
-        return PeriodicBuilder(sites, torus, self._execution).build(weights)
+
+def voronoi_diagram(
+    sites: FloatArray, torus: Torus | None, execution: Execution = SERIAL
+) -> DiagramArrays:
+    """Return the Voronoi diagram of sites (n, 2), on a torus if there is one: then within it."""
+    weights = np.zeros(len(sites))
+    if torus is None:
+        return DiagramArrays.build(sites, weights, execution)
+    return PeriodicBuilder(sites, torus, execution).build(weights)
 
 
 def isotropic_frame(density: Density) -> Frame:

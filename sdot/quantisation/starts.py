@@ -16,12 +16,12 @@ import math
 import numpy as np
 
 from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
-from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import Density
 from sdot.distributions.sampling import choose
 from sdot.execution import Execution
+from sdot.periodic_diagrams import torus_of
 from sdot.quantisation.descent import descend
-from sdot.quantisation.energies import FixedMasses, isotropic_frame
+from sdot.quantisation.energies import FixedMasses, isotropic_frame, voronoi_diagram
 from sdot.validation import FloatArray
 
 __all__ = ["equal_sites", "free_sites", "refined_sites"]
@@ -86,11 +86,16 @@ def refined_sites(
 
 def _midpoints(density: Density, sites: FloatArray, execution: Execution) -> FloatArray:
     """Return the midpoints between neighbours, those with the most mass between them first."""
-    frame = isotropic_frame(density)
-    diagram = DiagramArrays.build(frame.apply(sites), np.zeros(len(sites)), execution)
-    _, weights = density.kernel(frame, execution).masses_and_edge_weights(diagram)
+    frame, torus = isotropic_frame(density), density.torus
+    kernel, places = density.kernel(frame, execution), sites
+    if torus is not None:
+        places, torus = torus.wrap(sites), torus_of(kernel.box)
+    diagram = voronoi_diagram(frame.apply(places), torus, execution)
+    _, weights = kernel.masses_and_edge_weights(diagram)
     order = np.argsort(-weights, kind="stable")
     first, second = diagram.edge_sites[order[weights[order] > 0]].T
+    if density.torus is not None:
+        return np.asarray(sites[first] + 0.5 * density.torus.nearest(sites[second] - sites[first]))
     return np.asarray(0.5 * (sites[first] + sites[second]))
 
 

@@ -219,7 +219,7 @@ def test_a_box_is_one_pixel() -> None:
     points = [[0.0, 2.5], [3.0, 3.0], [4.0, 2.5]]
     np.testing.assert_array_equal(box.evaluate(points), pixel.evaluate(points))
     np.testing.assert_array_equal(box.domain, pixel.domain)
-    with pytest.raises(ValueError, match="domain: expected .*x_min < x_max"):
+    with pytest.raises(ValueError, match=r"domain: expected .*x_min < x_max"):
         Box(((0, 0), (1, 0)))
     with pytest.raises(ValueError, match="points"):
         box.evaluate([1.0, 2.0, 3.0])
