@@ -81,10 +81,12 @@ sanitize: $(VENV)/installed
 	    -Csetup-args=-Dbuildtype=debugoptimized -Csetup-args=-Db_ndebug=true \
 	    -Csetup-args=-Db_sanitize=address,undefined -Csetup-args=-Db_lundef=false \
 	    -Csetup-args=-Dcpp_args=-D_GLIBCXX_ASSERTIONS
-	PYTHONPATH=$(CURDIR)/$(SANITIZED)/packages \
+	@export PYTHONPATH=$(CURDIR)/$(SANITIZED)/packages \
 	    LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    $(VENV)/bin/pytest --deselect tests/cgal_wrap/test_thread_pool.py \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
+	    cd tests && $(CURDIR)/$(PYTHON) -c 'import sdot; assert "$(SANITIZED)" in sdot.__file__, \
+	        f"tests would run on {sdot.__file__}: an editable installation comes before all paths"'; \
+	    cd .. && $(VENV)/bin/pytest --deselect tests/cgal_wrap/test_thread_pool.py \
 	    tests/cgal_wrap tests/solver tests/property
 
 # The gallery shows the examples' pictures; those that are there are not made again.
