@@ -82,7 +82,8 @@ class DiagramArrays(Record):
     def is_hidden(self) -> npt.NDArray[np.uint8]:
         """Flags (n,), 1 for a site without a cell."""
         flags = np.zeros(len(self.positions), dtype=np.uint8)
-        flags[self.hidden_sites] = 1
+        if len(self.hidden_sites):
+            flags[self.hidden_sites] = 1
         return flags
 
     @cached_property

@@ -47,11 +47,11 @@ class GridDensityKernel:
         # The derivatives ask for those of the solution's diagram once more.
         self._moments: Latest[CellMoments] = Latest()
 
-    @property
+    @cached_property
     def box(self) -> FloatArray:
         """``[[x_min, y_min], [x_max, y_max]]``."""
         x, y = self.x_lines, self.y_lines
-        return np.array([[x[0], y[0]], [x[-1], y[-1]]])
+        return freeze(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
 
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""

@@ -70,6 +70,8 @@ class Budget:
     def count_step(self, smallest_mass: float, step_length: float) -> None:
         """A Newton step has been taken; tell the log and the callback."""
         self.iterations += 1
+        if self._callback is None and not _logger.isEnabledFor(logging.DEBUG):
+            return
         progress = NewtonProgress(
             self.iterations, self.least_error, smallest_mass, step_length, self.way
         )

@@ -133,13 +133,11 @@ def _careful_accuracy(problem: TransportProblem, step: float) -> float:
 
     The less a small mass counts in the residual's norm, the better that must be.
     """
-    smallest = problem.least_mass * len(problem.masses)
-    careful = min(
-        (accuracy for shorter, accuracy in _CAREFUL_ACCURACIES if step < shorter), default=None
-    )
-    if careful is None:
+    careful = [accuracy for shorter, accuracy in _CAREFUL_ACCURACIES if step < shorter]
+    if not careful:
         return _COARSEST_ACCURACY
-    return max(_MOST_CAREFUL_ACCURACY, careful * math.sqrt(smallest))
+    smallest = problem.least_mass * len(problem.masses)
+    return max(_MOST_CAREFUL_ACCURACY, min(careful) * math.sqrt(smallest))
 
 
 def _linear_accuracy(previous: Evaluation, current: Evaluation, tol: float) -> float:

@@ -389,26 +389,29 @@ def builder_of(
 
 def _choose_frame(spread: FloatArray, box: FloatArray) -> Frame:
     sides = box[1] - box[0]
-    scale = np.full(2, sides.max())
-    if (spread > 0).all():
-        ratio = sides / spread
-        if ratio.max() > _WELL_SHAPED * ratio.min():
-            scale = np.sqrt(ratio) * (sides / np.sqrt(ratio)).max()
-    elif sides.max() > _WELL_SHAPED * sides.min():  # an axis without spread goes with any scale
-        scale = sides
-    return Frame(box[0], scale)
+    width, height = sides.tolist()
+    along_x, along_y = spread.tolist()
+    if along_x > 0 and along_y > 0:
+        ratios = width / along_x, height / along_y
+        if max(ratios) > _WELL_SHAPED * min(ratios):
+            roots = np.sqrt(ratios)
+            return Frame(box[0], roots * (sides / roots).max())
+    elif max(width, height) > _WELL_SHAPED * min(width, height):
+        return Frame(box[0], sides)  # an axis without spread goes with any scale
+    return Frame(box[0], np.full(2, max(width, height)))
 
 
 def _choose_site_map(
     low: FloatArray, high: FloatArray, frame: Frame, box: FloatArray
 ) -> tuple[FloatArray, float]:
     """Centre c and scale t of ``y -> t a (y - c)`` for sites between two corners."""
+    first, second = frame.scale.tolist()
+    if first == second:
+        offset = max(map(abs, (low + high - box[0] - box[1]).tolist())) / 2 / first
+        size = max((high - low).tolist()) / first
+        if offset <= _WELL_SCALED and 1 / _WELL_SCALED <= size <= _WELL_SCALED:
+            return frame.origin, 1.0 / (first * first)
     sides = (box[1] - box[0]) / frame.scale
-    if (frame.scale == frame.scale[0]).all():
-        offset = np.abs((low + high - box[0] - box[1]) / 2 / frame.scale)
-        size = float(((high - low) / frame.scale).max())
-        if offset.max() <= _WELL_SCALED and 1 / _WELL_SCALED <= size <= _WELL_SCALED:
-            return frame.origin, float(1.0 / frame.scale[0] ** 2)
     size = float(((high - low) * frame.scale).max())
     t = 1.0 / size if size > 0 else float(1.0 / frame.scale.max() ** 2)
     return (low + high) / 2 - sides / 2 / (t * frame.scale), t
