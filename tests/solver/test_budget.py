@@ -15,7 +15,7 @@ from sdot import ConvergenceError, PolynomialGrid, SumOfDiracs, optimal_transpor
 from sdot.solver.budget import Budget, NewtonProgress
 
 # Problems that need several ways, clusters of sites or mixtures of densities.
-HARD = (500476, 500382, 500627, 104483)
+HARD = (500476, 500382, 101680, 104483)
 
 
 class _CountingTriangulator:
