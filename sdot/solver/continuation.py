@@ -22,9 +22,8 @@ from sdot.distributions.density import DensityKernel
 from sdot.distributions.derived_kernels import averaged_kernel, mixed_kernel
 from sdot.solver.newton import NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, TransportProblem
-from sdot.solver.starts.clustered import clustered_weights
+from sdot.solver.starts.clustered import clustered_start
 from sdot.solver.starts.shrunk import shrunk_sites_weights
-from sdot.validation import FloatArray
 
 __all__ = ["continued_newton", "has_smoothings", "smoothed_newton"]
 
@@ -102,7 +101,7 @@ class _Stages:
         self._uniform = _averaged_kernel(problem, 1)
         if start is None:
             uniform_problem = problem.as_stage(self._uniform)
-            start = problem.evaluate(*_weights_for_uniform(uniform_problem))
+            start = _start_for_uniform(uniform_problem)
         self._diagram = start.diagram
 
     def through(self, easier: list[DensityKernel], tie: float, tol: float) -> NewtonResult:
@@ -216,21 +215,20 @@ class _Stages:
         )
 
 
-def _weights_for_uniform(problem: TransportProblem) -> tuple[FloatArray, FloatArray | None]:
-    """Weights that leave no cell empty for a uniform density, cluster by cluster if need be.
+def _start_for_uniform(problem: TransportProblem) -> Evaluation:
+    """Cells that are not empty for a uniform density, cluster by cluster if need be.
 
     On a torus those of the Voronoi diagram.
     """
     if problem.torus is not None:
-        return np.zeros(len(problem.sites)), None
+        return problem.evaluate(np.zeros(len(problem.sites)))
 
     def solve_merged(merged: TransportProblem) -> Evaluation:
-        start = merged.evaluate(*_weights_for_uniform(merged))
-        until = merged.budget.until(_MERGED_ITERATIONS)
+        start, until = _start_for_uniform(merged), merged.budget.until(_MERGED_ITERATIONS)
         return damped_newton(merged, start, _STAGE_TOLERANCE, until).evaluation
 
-    weights = clustered_weights(problem, solve_merged)
-    return (shrunk_sites_weights(problem), None) if weights is None else weights
+    start = clustered_start(problem, solve_merged)
+    return problem.evaluate(shrunk_sites_weights(problem)) if start is None else start
 
 
 def _smoothed_kernels(problem: TransportProblem) -> Iterator[DensityKernel]:

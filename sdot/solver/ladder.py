@@ -17,7 +17,7 @@ from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_
 from sdot.solver.newton import NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.solver.starts.assigned import assigned_weights
-from sdot.solver.starts.clustered import clustered_weights
+from sdot.solver.starts.clustered import clustered_start
 from sdot.solver.starts.entropic import EntropicTransport
 from sdot.solver.starts.entropic_torus import TorusEntropicTransport
 from sdot.solver.starts.joined import joined_groups
@@ -166,11 +166,9 @@ def _assigned(search: Search) -> Iterator[Evaluation]:
 def _clustered(search: Search) -> Iterator[Evaluation]:
     """From clusters of sites, solved in any of these ways, to the sites inside of them."""
     tol = max(search.tol, _MERGED_TOLERANCE)
-    weights = clustered_weights(search.problem, lambda merged: climb(merged, None, tol).evaluation)
-    if weights is not None:
-        start = search.problem.evaluate(*weights)
-        if start.masses.min() > 0:
-            yield start
+    start = clustered_start(search.problem, lambda merged: climb(merged, None, tol).evaluation)
+    if start is not None:
+        yield start
 
 
 def _finer(search: Search) -> Iterator[Evaluation]:
@@ -216,7 +214,7 @@ LADDER = (
         applies=_is_small,
         starts=_assigned,
         method=damped_newton,
-        patience=60,
+        patience=300,
         why="sites at many scales, or a density in pieces: no cell is far too small",
         measured="ends 214 of the 236 left; without it 11 of 118 fail, with 5 times the diagrams",
     ),

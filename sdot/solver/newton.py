@@ -26,6 +26,8 @@ __all__ = ["NewtonProgress", "NewtonResult", "damped_newton"]
 # Without the first, masses of a ratio of 1e8 took 879 steps for 47.
 _KEPT = 0.1
 _FLOOR = 1e-3
+# A frontier that crosses a void may have to stop at a step of 2**-30, where it meets mass; from
+# there on steps are as long as others.
 _SHORTEST_STEP = 2.0**-50
 # Longer steps are halved without a look if the triangulation cannot be repaired: nearly always a
 # site has lost its cell.

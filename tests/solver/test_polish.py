@@ -64,7 +64,7 @@ def test_the_error_is_measured_after_coincident_sites_have_shared_their_mass() -
 
 def test_masses_that_only_the_other_kernel_gives_are_improved() -> None:
     # The lightest of these masses is a rounding of the mass in a row of pixels.
-    rng = np.random.default_rng(124)
+    rng = np.random.default_rng(125)
     sites = rng.random((200, 2))
     masses = 10.0 ** rng.uniform(-10, 0, 200)
     density = PolynomialGrid(rng.random((30, 30)) ** 4)

@@ -1,100 +1,105 @@
-"""A start for sites of very unlike distances: clusters first, then the sites inside of them.
+"""A start for sites at many scales: clusters first, then clusters inside of them, then the sites.
 
-Where the sites fall into clusters that are small against the distances between them (two swarms
-far apart, groups of almost coincident sites), a start that is good for the clusters is blind
-inside of them. So the clusters, each merged into one site, are solved first; then the sites of a
-cluster share its cell like the Voronoi cells of a copy of the cluster that is blown up to the
-size of the cell.
+Where sites are closer to each other than to others (two swarms far apart, groups of almost
+coincident sites, sites at all distances around a point), a start that is good for the clusters is
+blind inside of them. So the clusters, each merged into one site, are solved first; then each
+unfolds (see `unfolded`) into what it is made of, clusters again or sites.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
-import scipy
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from sdot.diagrams import DiagramArrays
-from sdot.distributions.density import CellMoments
-from sdot.solver.problem import Evaluation, TransportProblem, sum_of_two
-from sdot.validation import FloatArray
+from sdot.solver.problem import Evaluation, TransportProblem
+from sdot.solver.starts.unfolded import Labels, unfolded, unfolded_at_once
 
-__all__ = ["clustered_weights"]
+__all__ = ["clustered_start"]
 
-# Clusters are parted by gaps this many times longer than those inside of them: else
-# their cells reach into each other.
-_GAP = 50.0
+# Clusters are told apart down to distances this many times smaller than the greatest one between
+# what is one yet.
+_ZOOM = 8.0
+# There is nothing to gain without so large a ratio between distances, or with more clusters a site.
+_SCALES = 50.0
+_MOST_CLUSTERS = 0.5
+# It begins with clusters that are so many times further from each other than their sites, for these
+# are a problem of their own; else with as many as there are good and quick starts for.
+_APART = 50.0
+_FEW_CLUSTERS = 400
 
 
-def clustered_weights(
+def clustered_start(
     problem: TransportProblem,
     solve_merged: Callable[[TransportProblem], Evaluation],
-) -> tuple[FloatArray, FloatArray] | None:
-    """Return weights (n,) for a start and their low parts; None if the sites have no clusters."""
-    cluster_of = _clusters(problem.builder.build(np.zeros(len(problem.sites))))
-    if cluster_of is None:
-        return None
-    merged = _merged(problem, cluster_of)
-    solution = solve_merged(merged)
-    moments = problem.kernel.moments(solution.diagram)
-    if not (moments.masses > 0).all():
-        return None
-    spreads = _least_deviations(moments)
-    offsets = problem.sites - merged.sites[cluster_of]
-    lengths = np.hypot(*offsets.T)
-    radii = np.zeros(len(merged.sites))
-    np.maximum.at(radii, cluster_of, lengths)
-    shrink = np.divide(radii, spreads, out=np.zeros_like(radii), where=spreads > 0)[cluster_of]
-    # In a cluster with the site y, weight w and centroid b the cells shall be those of copies
-    # z = b + offset / k of its sites. They maximise x . z - |z|**2 / 2: times k, and without what
-    # all its sites share, x . offset - b . offset - |offset|**2 / (2 k). Cells of weights maximise
-    # x . offset - y . offset - |offset|**2 / 2 + (weight - w) / 2.
-    moved = 2 * ((merged.sites - moments.centroids)[cluster_of] * offsets).sum(axis=1)
-    blown_up = np.divide(lengths**2, shrink, out=np.zeros_like(shrink), where=shrink > 0)
-    # Of almost coincident sites the weights differ by less than an ulp.
-    high, low = solution.weights, solution.diagram.low_weights
-    return sum_of_two(high[cluster_of], low[cluster_of] + (moved + lengths**2 - blown_up))
+) -> Evaluation | None:
+    """Return cells of about the right masses; None if the sites have no clusters, or it fails.
 
-
-def _least_deviations(moments: CellMoments) -> FloatArray:
-    """Least standard deviation, over all directions, of the mass in each cell (n,).
-
-    A disc of this radius around the centroid is inside of the cell if that is convex with a
-    density of one, and so are the copies of all its sites (Kannan, Lovasz and Simonovits, Discrete
-    Comput. Geom. 13, 1995: a convex body in isotropic position contains the ball of radius
-    sqrt((d + 1) / d)).
+    ``solve_merged`` solves for the coarsest clusters that are looked at.
     """
-    xx, xy, yy = moments.second_moments.T
-    greatest = 0.5 * (xx + yy) + np.hypot(0.5 * (xx - yy), xy)
-    determinant = np.maximum(xx * yy - xy**2, 0.0)
-    least = np.divide(determinant, greatest, out=np.zeros_like(xx), where=greatest > 0)
-    return np.asarray(np.sqrt(least / moments.masses))
+    levels = _levels(problem)
+    if not levels:
+        return None
+    merged = _merged(problem, levels[0])
+    solution = solve_merged(merged)
+    start = unfolded_at_once(merged, solution, problem, levels[0])
+    if start is not None:
+        return start
+    for coarse, fine in itertools.pairwise(levels):
+        parts = _merged(problem, fine)
+        cluster_of = np.empty(len(parts.sites), dtype=np.intp)
+        cluster_of[fine] = coarse
+        found = unfolded(merged, solution, parts, cluster_of)
+        if found is None:
+            return None
+        merged, solution = parts, found
+    found = unfolded(merged, solution, problem, levels[-1])
+    # Once more by the problem's own builder, which goes on from its last diagram.
+    return None if found is None else problem.evaluate(found.weights, found.diagram.low_weights)
 
 
-def _clusters(voronoi: DiagramArrays) -> npt.NDArray[np.intp] | None:
-    """The cluster of each site (n,), by the first great gap between lengths of a spanning tree.
+def _levels(problem: TransportProblem) -> list[Labels]:
+    """The cluster of each site (n,), for ever finer clusters, from those on with which to begin."""
+    found = [*_all_levels(problem.builder.build(np.zeros(len(problem.sites))))]
+    labels = [labels for labels, _ in found]
+    if not labels or labels[0].max() >= _MOST_CLUSTERS * len(problem.sites):
+        return []
+    apart = [k for k, (_, ratio) in enumerate(found) if ratio > _APART]
+    if apart:
+        return labels[apart[0] :]
+    few = sum(int(each.max()) < _FEW_CLUSTERS for each in labels)
+    return labels[few - 1 :] if few and len(problem.sites) > _FEW_CLUSTERS else labels
 
-    The minimum spanning tree is part of the Delaunay triangulation.
+
+def _all_levels(voronoi: DiagramArrays) -> Iterator[tuple[Labels, float]]:
+    """The cluster of each site (n,), and how far they are apart relative to what is in them.
+
+    They are what is left of a spanning tree when its long edges are cut. The minimum spanning tree
+    is part of the Delaunay triangulation.
     """
     count = len(voronoi.positions)
     i, j = voronoi.edge_sites.T
     lengths = np.hypot(*(voronoi.positions[i] - voronoi.positions[j]).T)
-    tree = scipy.sparse.csgraph.minimum_spanning_tree(
-        scipy.sparse.csr_array((lengths, (i, j)), shape=(count, count))
-    )
-    ordered = np.sort(tree.data)
-    gaps = np.flatnonzero(ordered[1:] > _GAP * ordered[:-1])
-    if len(gaps) == 0 or len(ordered) < count - 1:
-        return None
-    tree.data[tree.data > ordered[gaps[0]]] = 0.0
-    tree.eliminate_zeros()
-    _, labels = scipy.sparse.csgraph.connected_components(tree, directed=False)
-    return np.asarray(labels, dtype=np.intp)
+    tree = minimum_spanning_tree(sparse.csr_array((lengths, (i, j)), shape=(count, count)))
+    if len(tree.data) < max(1, count - 1) or tree.data.max() <= _SCALES * tree.data.min():
+        return
+    while True:
+        is_cut = tree.data > tree.data.max() / _ZOOM
+        shortest_cut = tree.data[is_cut].min()
+        tree.data[is_cut] = 0.0
+        tree.eliminate_zeros()
+        if len(tree.data) == 0:
+            return
+        _, labels = connected_components(tree, directed=False)
+        yield np.asarray(labels, dtype=np.intp), float(shortest_cut / tree.data.max())
 
 
-def _merged(problem: TransportProblem, cluster_of: npt.NDArray[np.intp]) -> TransportProblem:
-    masses: FloatArray = np.bincount(cluster_of, problem.masses).astype(np.float64)
+def _merged(problem: TransportProblem, cluster_of: Labels) -> TransportProblem:
+    masses = np.bincount(cluster_of, problem.masses).astype(np.float64)
     sites = np.stack(
         [np.bincount(cluster_of, problem.masses * problem.sites[:, k]) / masses for k in range(2)],
         axis=1,
