@@ -130,6 +130,18 @@ def test_coincident_sites_modulo_the_period() -> None:
     np.testing.assert_allclose(plan.barycenters[2], plan.barycenters[0] + [1, 0], atol=1e-14)
 
 
+@pytest.mark.parametrize("tol", [0.3, 1e-2, 1e-5])
+def test_the_error_bound_holds(tol: float) -> None:
+    density = PolynomialGrid(IMAGE, FRAME, periodic=True)
+    sites = SumOfDiracs(random_sites(60) * np.array([2.0, 1.0]))
+    plan = optimal_transport_plan(sites, density, tol=tol)
+    exact = optimal_transport_plan(sites, density, tol=1e-13)
+    error = abs(plan.distance - exact.distance)
+    assert error <= plan.error_bound
+    assert plan.error_bound <= 10 * tol
+    assert exact.error_bound < 1e-11
+
+
 def test_a_sum_of_periodic_densities() -> None:
     first, second = PolynomialGrid(IMAGE, periodic=True), TORUS
     sites = random_sites(15)
