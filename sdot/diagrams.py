@@ -125,7 +125,8 @@ class DiagramArrays(Record):
     @property
     def edge_normals(self) -> FloatArray:
         """From the site on the left of every edge to that on the right (e, 2)."""
-        return self.positions[self.edge_sites[:, 1]] - self.positions[self.edge_sites[:, 0]]
+        first, second = (self.positions.take(sites, 0) for sites in self.edge_sites.T)
+        return np.asarray(second - first)
 
     def edge_points(self, points: FloatArray, side: int) -> FloatArray:
         """Points on the edges (e, 2) as seen from the sites on the left, 0, or the right, 1."""

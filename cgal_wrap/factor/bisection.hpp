@@ -42,9 +42,9 @@ public:
 private:
     // Labels; others are -1 for nodes of separators. No edge leads to nodes of other runs.
     static constexpr std::int32_t kCut = -1, kFirst = 0, kSecond = 1;
-    static constexpr std::int32_t kSmallestFlow = 100;  // nodes of a run
-    // The band about the line has so many steps on both sides, and this part of a half at most.
-    static constexpr int kBandSteps = 2;
+    static constexpr std::int32_t kSmallestFlow = 300;  // nodes of a run
+    // The band about the line has so many steps beyond its edges, and this part of a half at most.
+    static constexpr int kBandSteps = 1;
     static constexpr std::int32_t kBandPart = 4;
 
     // Across its longer side.

@@ -27,6 +27,9 @@ public:
 
     std::size_t entries() const { return fronts_.entries; }
 
+    // A number for the connected part of each node.
+    Indices parts() const { return laplacian::connected_parts(graph_); }
+
     // How many multiplications the elimination takes.
     double products() const {
         double sum = 0;

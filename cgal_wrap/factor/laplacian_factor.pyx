@@ -4,6 +4,7 @@
 
 from libc.stdint cimport int32_t
 from libcpp.memory cimport unique_ptr
+from libcpp.vector cimport vector
 
 import numpy as np
 
@@ -21,6 +22,7 @@ cdef extern from "factor/laplacian_factor.hpp" namespace "sdot::factor" nogil:
         Factor(Graph, const double*, int) except +
         size_t entries()
         double products()
+        vector[int32_t] parts() except +
         void eliminate() except +
         void solve(const double*, double*) except +
         void multiply(const double*, double*) except +
@@ -66,6 +68,19 @@ cdef class LaplacianFactor:
     def products(self):
         """How many of two numbers it takes to compute the factor."""
         return self.factor.get().products()
+
+    @property
+    def parts(self):
+        """Numbers (n,) from 0 on for the connected parts that nodes are in."""
+        cdef vector[int32_t] numbers
+        with nogil:
+            numbers = self.factor.get().parts()
+        result = np.empty(self.nodes, dtype=np.int32)
+        cdef int32_t[::1] view = result
+        cdef size_t i
+        for i in range(self.nodes):
+            view[i] = numbers[i]
+        return result
 
     def eliminate(self):
         """Compute the factor; before that nothing can be solved."""

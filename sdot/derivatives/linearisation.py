@@ -80,7 +80,7 @@ class Linearisation:
         """The edges with mass: their weights, and what moves of the sites do along each of them."""
         diagram, frame = self.solution.diagram, self.frame
         found = self._kernel.edge_moments(diagram)
-        kept = found.weights != 0
+        kept = slice(None) if found.weights.all() else found.weights != 0
         sites = diagram.edge_sites[kept]
         if np.isnan(found.weights[kept]).any():
             raise NotDifferentiableError(_ON_A_JUMP)
@@ -93,15 +93,16 @@ class Linearisation:
         self.newton_matrix = NewtonMatrix(diagram.positions, *edges, self.solution.execution)
         left, right = (
             frame.scale
-            * (diagram.edge_points(found.centroids, k)[kept] - self._centres[sites[:, k]])
+            * (diagram.edge_points(found.centroids, k)[kept] - self._centres.take(sites[:, k], 0))
             for k in range(2)
         )
         normals = diagram.edge_normals[kept]
         along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
         lengths = np.sqrt(found.spreads[kept] / np.einsum("ek,ek->e", along, along))
         along *= frame.scale * lengths[:, None]
+        along *= 2
         self._tilts = _by_moves(sites, 2 * left, -2 * right, self.count)
-        self._turns = _by_moves(sites, 2 * along, -2 * along, self.count)
+        self._turns = _by_moves(sites, along, -along, self.count)
 
     @cached_property
     def density_derivative(self) -> DensityDerivative:
@@ -204,7 +205,9 @@ def _by_moves(
     sites: IndexArray, by_left: FloatArray, by_right: FloatArray, count: int
 ) -> scipy.sparse.csr_array:
     """The matrix (e, 2 n) from moves of the sites to one number per edge."""
-    columns = 2 * np.repeat(sites.astype(np.int32), 2, axis=1) + np.array([0, 1, 0, 1], np.int32)
+    columns = np.empty((len(sites), 2, 2), np.int32)
+    np.multiply(sites, 2, out=columns[:, :, 0])
+    np.add(columns[:, :, 0], 1, out=columns[:, :, 1])
     entries = np.concatenate([by_left, by_right], axis=1)
     starts = np.arange(0, 4 * len(sites) + 1, 4, dtype=np.int32)
     return scipy.sparse.csr_array(

@@ -120,11 +120,16 @@ class NewtonMatrix:
     @cached_property
     def _parts(self) -> tuple[int, IndexArray, IndexArray]:
         """The number of connected parts, which one each node is in, and their sizes."""
-        graph = scipy.sparse.coo_array(
-            (self._weights, self._edges.T), shape=(self.count, self.count)
-        )
-        parts, part_of = scipy.sparse.csgraph.connected_components(graph, directed=False)
-        return parts, part_of, np.bincount(part_of, minlength=parts)
+        factor = self._made_factor()
+        if factor is not None:
+            part_of = factor.parts
+        else:
+            graph = scipy.sparse.coo_array(
+                (self._weights, self._edges.T), shape=(self.count, self.count)
+            )
+            _, part_of = scipy.sparse.csgraph.connected_components(graph, directed=False)
+        sizes = np.bincount(part_of)
+        return len(sizes), part_of, sizes
 
     def _solve_once(self, right_side: FloatArray) -> FloatArray:
         factor = self._made_factor()
