@@ -41,10 +41,25 @@ def ordered_pair(f: Any, g: Any) -> tuple[SumOfDiracs, Density]:
     if not isinstance(f, SumOfDiracs) or not isinstance(g, Density):
         raise TypeError(
             "expected a SumOfDiracs and a density such as PolynomialGrid, "
-            f"not {type(f).__name__} and {type(g).__name__}{_wrapping(f, g)}"
+            f"not {type(f).__name__} and {type(g).__name__}{_same_kind(f, g)}{_wrapping(f, g)}"
         )
     refuse_recording(*f.arrays, *g.arrays)
     return f, g
+
+
+def _same_kind(f: Any, g: Any) -> str:
+    """Return what to do with two of a kind."""
+    if isinstance(f, SumOfDiracs) and isinstance(g, SumOfDiracs):
+        return (
+            "; make one of them a density, such as SumOfGaussians(points, variances), or assign "
+            "the points by scipy.optimize.linear_sum_assignment"
+        )
+    if isinstance(f, Density) and isinstance(g, Density):
+        return (
+            "; quantize one of them, as in distance(quantize(f, 1000), g), or bound their distance "
+            "by distance_bounds(f, g)"
+        )
+    return ""
 
 
 def _wrapping(f: Any, g: Any) -> str:

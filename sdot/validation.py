@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sdot.frameworks import to_numpy
+from sdot.frameworks import has_no_values, needs_derivative, to_numpy
 from sdot.limits import check_extent, check_lengths, check_size, check_sizes
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,6 +36,7 @@ __all__ = [
     "check_tolerance",
     "check_weights",
     "freeze",
+    "refuse_derivatives",
     "refuse_unreadable",
     "transpose_hint",
 ]
@@ -95,6 +96,17 @@ def check_points(points: Any, name: str = "points") -> FloatArray:
         )
     check_lengths(result, name)
     return result
+
+
+def refuse_derivatives(array: Any, name: str) -> None:
+    """Refuse geometry with respect to which a framework may ask for derivatives."""
+    parts = array if isinstance(array, list | tuple) else (array,)
+    if any(has_no_values(part) or needs_derivative(part) for part in parts):
+        raise TypeError(
+            f"{name}: expected an array of fixed numbers, not one that JAX traces or that requires "
+            "a gradient; there are no derivatives in this geometry: make the density outside of "
+            "the transformed function, or pass tensor.detach()"
+        )
 
 
 def check_finite(values: FloatArray, name: str) -> None:

@@ -16,7 +16,14 @@ from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.distributions.periodic_kernel import PeriodicKernel
 from sdot.execution import SERIAL, Execution
 from sdot.periodic_diagrams import Torus, torus_of
-from sdot.validation import FloatArray, box_corners, check_box, check_mass, freeze
+from sdot.validation import (
+    FloatArray,
+    box_corners,
+    check_box,
+    check_mass,
+    freeze,
+    refuse_derivatives,
+)
 
 __all__ = ["Box"]
 
@@ -64,6 +71,7 @@ class Box(Density[NumpyArray]):
         *,
         periodic: bool = False,
     ) -> None:
+        refuse_derivatives(domain, "domain")
         total = check_mass(mass)
         if total is None:
             raise TypeError("mass: expected a positive number, not None")

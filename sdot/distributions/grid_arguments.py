@@ -12,7 +12,14 @@ from sdot.distributions.nonnegativity import find_negative_pixel
 from sdot.frameworks import to_numpy
 from sdot.limits import check_extent, check_lengths, check_sizes
 from sdot.periodic_diagrams import Torus, torus_of
-from sdot.validation import FloatArray, check_box, check_real_array, freeze, refuse_unreadable
+from sdot.validation import (
+    FloatArray,
+    check_box,
+    check_real_array,
+    freeze,
+    refuse_derivatives,
+    refuse_unreadable,
+)
 
 __all__ = [
     "beware_of_pictures",
@@ -99,6 +106,8 @@ def grid_lines_of(shape: tuple[int, ...], domain: Any, knots: Any) -> tuple[Floa
             raise TypeError(f"knots: expected (x_lines, y_lines), not {knots!r}")
         if len(knots) != 2:
             raise ValueError(f"knots: expected (x_lines, y_lines), not {len(knots)} arrays")
+        for k in range(2):
+            refuse_derivatives(knots[k], f"knots[{k}]")
         lines = [check_real_array(knots[k], f"knots[{k}]") for k in range(2)]
         for k in range(2):
             check_lengths(lines[k], f"knots[{k}]")

@@ -20,7 +20,14 @@ from sdot.distributions.regions import cancelled, overlay
 from sdot.execution import SERIAL, Execution
 from sdot.frameworks import to_numpy
 from sdot.limits import check_extent, check_factor, check_lengths, check_sizes
-from sdot.validation import FloatArray, check_mass, check_real_array, freeze, refuse_unreadable
+from sdot.validation import (
+    FloatArray,
+    check_mass,
+    check_real_array,
+    freeze,
+    refuse_derivatives,
+    refuse_unreadable,
+)
 
 __all__ = ["Mesh"]
 
@@ -107,6 +114,7 @@ class Mesh(PiecewiseAffineDensity[Array_co]):
         mass: float | None = 1,
         per: Per | None = None,
     ) -> None:
+        refuse_derivatives(vertices, "vertices")
         corners = freeze(_check_vertices(vertices))
         indices = _check_triangles(triangles, corners)
         kind = _check_per(per, np.shape(values), len(indices), len(corners))

@@ -14,7 +14,14 @@ from sdot.cgal_wrap.triangulation.polygon_triangulation import meeting_sides, po
 from sdot.distributions.convex_pieces import Pieces, PiecewiseAffineDensity
 from sdot.distributions.regions import segments_of, winding
 from sdot.limits import check_extent, check_lengths
-from sdot.validation import FloatArray, check_mass, check_real_array, freeze, transpose_hint
+from sdot.validation import (
+    FloatArray,
+    check_mass,
+    check_real_array,
+    freeze,
+    refuse_derivatives,
+    transpose_hint,
+)
 
 __all__ = ["Polygon", "check_simple_polygon", "is_convex"]
 
@@ -66,6 +73,7 @@ class Polygon(PiecewiseAffineDensity[NumpyArray]):
     """
 
     def __init__(self, vertices: Any, mass: float = 1, *, holes: Sequence[Any] = ()) -> None:
+        refuse_derivatives(vertices, "vertices")
         total = check_mass(mass)
         if total is None:
             raise TypeError("mass: expected a positive number, not None")

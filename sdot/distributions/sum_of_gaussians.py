@@ -30,6 +30,7 @@ from sdot.validation import (
     check_positive,
     check_real_array,
     freeze,
+    refuse_derivatives,
 )
 
 __all__ = ["SumOfGaussians"]
@@ -114,6 +115,7 @@ class SumOfGaussians(Density[Array_co]):
         self, means: Any, covs: Any, weights: Any = None, mass: float = 1, domain: Any = None
     ) -> None:
         common_framework(means, covs, weights)
+        refuse_derivatives(domain, "domain")
         total = check_mass(mass)
         if total is None:
             raise TypeError("mass: expected a positive number, not None")
