@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,17 @@ def test_the_error_bound_holds(tol: float) -> None:
     assert error <= plan.error_bound
     assert plan.error_bound <= 10 * tol
     assert exact.error_bound < 1e-11
+
+
+def test_a_plan_on_a_torus_travels() -> None:
+    plan = _plan(random_sites(30), PolynomialGrid(IMAGE, FRAME, periodic=True))
+    copy = pickle.loads(pickle.dumps(plan))
+    assert copy.error_bound == plan.error_bound
+    assert repr(copy.density) == repr(plan.density)
+    for name in ("areas", "centroids", "edges"):
+        one, other = (getattr(p.power_diagram, name) for p in (plan, copy))
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(copy.hessian() @ np.ones(60), plan.hessian() @ np.ones(60))
 
 
 def test_a_sum_of_periodic_densities() -> None:
