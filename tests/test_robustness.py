@@ -139,6 +139,7 @@ RESCUED = {
     100186: "two far pixels, two clusters of sites",
     101680: "two far pixels, unequal masses: cells that shrink too fast",
     102531: "sites on a line across a thin domain: a frame for each axis",
+    707006: "two far pixels, sites at many scales: groups without mass between them are joined",
 }
 
 
