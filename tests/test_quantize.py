@@ -114,3 +114,11 @@ def test_other_bad_arguments() -> None:
         quantize(uniform(), 3, masses="fixed")  # type: ignore[call-overload]
     with pytest.raises((TypeError, ValueError)):
         quantize(uniform(), 3, seed="one")  # type: ignore[call-overload]
+
+
+def test_parts_that_are_far_apart() -> None:
+    """A little mass in the wrong part costs more than all the rest: coarse masses will not do."""
+    density = SumOfGaussians([[0.0, 0.0], [3e3, 0.0]], [1.0, 0.5])
+    points = quantize(density, 50)
+    assert (np.asarray(points.positions)[:, 0] > 1500).sum() == 25
+    assert distance(points, density) < 0.13

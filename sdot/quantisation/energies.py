@@ -26,6 +26,7 @@ from sdot.distributions.memory import Memory
 from sdot.errors import ConvergenceError
 from sdot.execution import SERIAL, Execution
 from sdot.periodic_diagrams import PeriodicBuilder, Torus, torus_of
+from sdot.solver.solution import Solution
 from sdot.solver.solve import Options, solve
 from sdot.validation import FloatArray
 
@@ -36,6 +37,9 @@ _TAIL = 1e-3
 # A solve that has stalled with smaller mass errors is good enough to go on with.
 _USABLE = 1e-6
 _NEWTON_STEPS = 2000
+# How much energies may differ that are the same for masses without errors, and how much smaller
+# these have to be where they differ by more.
+_AGREEMENT, _TIGHTER = 0.1, 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +93,15 @@ class FixedMasses:
         self.diagrams = 0
 
     def at(self, positions: FloatArray, accuracy: float) -> Quantised:
-        """Return the power cells with the masses that are given."""
-        options = Options(accuracy, _NEWTON_STEPS, warm_start=True)
-        solution = solve(
-            positions,
-            self._masses,
-            self._density,
-            options,
-            [self._memory],
-            execution=self._execution,
-        )
-        self.diagrams += solution.status.diagrams
-        if not solution.status.converged and solution.status.mass_error > _USABLE:
-            raise ConvergenceError(
-                f"cells of the masses that are wanted: {solution.status.message}"
-            )
+        """Return the power cells with the masses that are given.
+
+        Where small masses in wrong cells cost much, as between parts that are far from each other,
+        the masses are right to more than is asked for.
+        """
+        solution = self._solved(positions, accuracy)
+        while not _agrees(solution) and accuracy > _USABLE:
+            accuracy *= _TIGHTER
+            solution = self._solved(positions, accuracy)
         heavy = (self._masses > 0)[:, None]
         return Quantised(
             positions,
@@ -113,6 +111,27 @@ class FixedMasses:
             solution.value,
             accuracy,
         )
+
+    def _solved(self, positions: FloatArray, accuracy: float) -> Solution:
+        solution = solve(
+            positions,
+            self._masses,
+            self._density,
+            Options(accuracy, _NEWTON_STEPS, warm_start=True),
+            [self._memory],
+            execution=self._execution,
+        )
+        status = solution.status
+        self.diagrams += status.diagrams
+        if not status.converged and status.mass_error > _USABLE:
+            raise ConvergenceError(f"cells of these masses: {status.message}")
+        return solution
+
+
+def _agrees(solution: Solution) -> bool:
+    """Whether the dual value and the cost of the plan are the same but for small errors."""
+    gap = abs(solution.primal_value - solution.value)
+    return gap <= _AGREEMENT * solution.primal_value
 
 
 class FreeMasses:
