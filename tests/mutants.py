@@ -146,7 +146,7 @@ def draw(path: Path, count: int, seed: int) -> list[Mutant]:
     places = defaultdict(list)
     for operator, occurrence, start, end in _changes(code):
         places[start, end].append((operator, occurrence))
-    skipped = _annotations(code)
+    skipped = _not_run(code)
     usable = [place for place in sorted(places) if not any(a <= place[0] < b for a, b in skipped)]
     rng = random.Random(f"{seed}:{path.relative_to(SITE).as_posix()}")
     mutants = []
@@ -198,9 +198,10 @@ def _mutated(code: str, operator: Any, occurrence: int) -> str | None:
     return mutated
 
 
-def _annotations(code: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where annotations are: they are not evaluated, so what changes there changes nothing."""
+def _not_run(code: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations and overloads are: what changes there changes nothing but types."""
     found: list[ast.expr | None] = []
+    overloads = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.AnnAssign):
             found.append(node.annotation)
@@ -208,11 +209,14 @@ def _annotations(code: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
             arguments = node.args
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
             found += [node.returns, *(argument.annotation for argument in every)]
-    return [
-        ((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0))
-        for node in found
-        if node is not None
-    ]
+            marks = [mark.id for mark in node.decorator_list if isinstance(mark, ast.Name)]
+            if "overload" in marks:
+                overloads.append(((node.decorator_list[0].lineno, 0), _end(node)))
+    return [((e.lineno, e.col_offset), _end(e)) for e in found if e is not None] + overloads
+
+
+def _end(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0
 
 
 # ---- what the tests say ----
