@@ -13,6 +13,7 @@ from sdot.array_types import Array_co, Scalar_co
 from sdot.cached_property import cached_property
 from sdot.distributions.distribution import array_or_none
 from sdot.frameworks import to_numpy
+from sdot.periodic_diagrams import Torus
 from sdot.power_diagram import PowerDiagram
 from sdot.records import Record
 from sdot.validation import FloatArray, check_points, freeze
@@ -81,7 +82,7 @@ class Interpolation(Record, Generic[Array_co, Scalar_co]):
         ------
         ValueError
             If the density is one on the whole plane, whose cells are unbounded, or its region is
-            not convex: see `parts`.
+            not convex, or a torus: see `parts`.
         """
         cells = self.plan.power_diagram.cells
         return tuple(self._moved(i, cell) for i, cell in enumerate(cells))
@@ -89,6 +90,8 @@ class Interpolation(Record, Generic[Array_co, Scalar_co]):
     @cached_property
     def parts(self) -> tuple[Rings, ...]:
         """The rings (k, 2) around each moved cell, as in `PowerDiagram.parts`.
+
+        On a torus a part goes to the nearest copy of its site, which may be outside of the box.
 
         Raises
         ------
@@ -160,10 +163,11 @@ class Interpolation(Record, Generic[Array_co, Scalar_co]):
         array([0.4, 0.4, 0.4, 0.4])
         """
         points = self.plan.density.sample(n, rng)
-        positions = self._positions
-        return np.asarray(
-            (1.0 - self.t) * points + self.t * positions[self.plan.power_diagram.locate(points)]
-        )
+        sites = self.plan.power_diagram.locate(points)
+        images = self._positions[sites]
+        if self._torus is not None:
+            images = points - self._gaps(points, sites)
+        return np.asarray((1.0 - self.t) * points + self.t * images)
 
     def evaluate(self, points: Any) -> FloatArray:
         """Return the moved density at points: its values before, divided by ``(1 - t)**2``.
@@ -204,13 +208,28 @@ class Interpolation(Record, Generic[Array_co, Scalar_co]):
         there = self.plan.power_diagram.locate(sources)
         other, is_other = self._sources(points, there)
         sources = np.where(is_source[..., None], sources, other)
+        if self._torus is not None:
+            sources = self._torus.wrap(sources)
         values = self.plan.density.evaluate(sources) / (1.0 - self.t) ** 2
         return np.where(is_source | is_other, values, 0.0)
 
     def _sources(self, points: FloatArray, sites: Any) -> tuple[FloatArray, Any]:
         """Where points come from if they go to these sites, and whether they do."""
-        sources = (points - self.t * self._positions[sites]) / (1.0 - self.t)
-        return sources, self.plan.power_diagram.locate(sources) == sites
+        gaps = self._gaps(points, sites)
+        sources = points + (self.t / (1.0 - self.t)) * gaps
+        are_there = self.plan.power_diagram.locate(sources) == sites
+        if self._torus is not None:  # a cell reaches half a period far, and no further
+            are_there &= (np.abs(gaps) <= 0.5 * (1.0 - self.t) * self._torus.period).all(axis=-1)
+        return sources, are_there
+
+    def _gaps(self, points: FloatArray, sites: Any) -> FloatArray:
+        """From the sites, on a torus from their nearest copies, to points."""
+        gaps = points - self._positions[sites]
+        return gaps if self._torus is None else self._torus.nearest(gaps)
+
+    @property
+    def _torus(self) -> Torus | None:
+        return self.plan.power_diagram.torus
 
     @property
     def _positions(self) -> FloatArray:
@@ -220,10 +239,16 @@ class Interpolation(Record, Generic[Array_co, Scalar_co]):
     def _places(self) -> PowerDiagram:
         """Around each of the moved cells."""
         diagram = self.plan.power_diagram
-        return PowerDiagram(diagram.positions, (1.0 - self.t) * diagram.weights)
+        domain = None if self._torus is None else self._torus.box
+        weights = (1.0 - self.t) * diagram.weights
+        return PowerDiagram(diagram.positions, weights, domain, diagram.period)
 
     def _moved(self, site: int, corners: FloatArray) -> FloatArray:
-        return freeze((1.0 - self.t) * corners + self.t * self._positions[site])
+        image = self._positions[site]
+        if self._torus is not None and len(corners):
+            middle = corners.mean(axis=0)
+            image = middle - self._gaps(middle, site)
+        return freeze((1.0 - self.t) * corners + self.t * image)
 
     def __repr__(self) -> str:
         return f"Interpolation(t={self.t:g} of {self.plan!r})"

@@ -137,6 +137,35 @@ def test_a_region_that_is_not_convex() -> None:
     np.testing.assert_allclose(between.areas @ between.densities, density.total_mass, rtol=1e-9)
 
 
+@pytest.mark.parametrize("t", [0.3, 0.7])
+def test_on_a_torus(t: float) -> None:
+    density = PolynomialGrid(IMAGE, periodic=True)
+    sites = 0.3 * random_sites(9) + 0.8  # across the sides of the square
+    plan = optimal_transport_plan(SumOfDiracs(sites), density, tol=1e-12)
+    between = plan.interpolate(t)
+    points = random_sites(1000)
+    there = between.transport(points)
+    assert (np.abs(there - points) <= 0.5).all()
+    np.testing.assert_allclose(
+        between.evaluate(there), density.evaluate(points) / (1 - t) ** 2, rtol=1e-12
+    )
+    raster = lattice(900)
+    values = between.evaluate(raster)
+    assert values.mean() == pytest.approx(1.0, abs=4e-3)
+    drawn = between.sample(20_000, 0)
+    assert (between.evaluate(drawn) > 0).all()
+    sizes = [sum(area_and_centroid(ring)[0] for ring in rings) for rings in between.parts]
+    np.testing.assert_allclose(sizes, between.areas, rtol=1e-9)
+    for k, rings in enumerate(between.parts):
+        for ring in rings:
+            inside = 0.999 * ring + 0.001 * ring.mean(axis=0)
+            gaps = between._places.locate(inside)
+            assert (gaps == k).all()
+    gaps = plan.positions - between.barycenters
+    np.testing.assert_allclose(gaps, (1 - t) * (plan.positions - plan.barycenters), atol=1e-14)
+    assert (np.abs(gaps) <= 0.5 * (1 - t)).all()
+
+
 def test_barycentres_are_of_the_framework(face: Face) -> None:
     plan = plan_of(sites=face.array(SITES))
     between = plan.interpolate(0.25)
