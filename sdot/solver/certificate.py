@@ -36,7 +36,7 @@ import math
 import numpy as np
 
 from sdot.distributions.density import Rounding
-from sdot.solver.problem import CarriedCells
+from sdot.solver.normalisation import CarriedCells
 from sdot.validation import FloatArray
 
 __all__ = ["error_bound"]

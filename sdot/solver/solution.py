@@ -15,7 +15,8 @@ from sdot.periodic_diagrams import Torus
 from sdot.records import Record, check_part
 from sdot.solver.budget import Budget
 from sdot.solver.certificate import error_bound
-from sdot.solver.problem import CarriedCells, Normalisation, TransportProblem
+from sdot.solver.normalisation import CarriedCells, Normalisation
+from sdot.solver.problem import TransportProblem
 from sdot.validation import FloatArray, freeze
 
 IndexArray = npt.NDArray[np.intp]

@@ -14,8 +14,8 @@ from sdot.execution import SERIAL, Execution
 from sdot.solver.budget import Budget, NewtonProgress
 from sdot.solver.ladder import climb
 from sdot.solver.massless import with_massless_sites
+from sdot.solver.normalisation import normalise
 from sdot.solver.polish import polished
-from sdot.solver.problem import normalise
 from sdot.solver.solution import Solution, make_solution, make_status
 from sdot.solver.torus import normalise_on_torus
 from sdot.solver.warm_start import Remembered, predicted_potentials, remember

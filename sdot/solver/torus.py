@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+import scipy
 
 from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
 from sdot.diagrams import DiagramArrays
@@ -22,14 +20,8 @@ from sdot.execution import SERIAL, Execution
 from sdot.periodic_diagrams import PeriodicDiagram, Torus
 from sdot.records import check_part
 from sdot.solver.budget import Budget
-from sdot.solver.problem import (
-    CarriedCells,
-    Normalisation,
-    Shares,
-    TransportProblem,
-    builder_of,
-    distinct_sites,
-)
+from sdot.solver.normalisation import CarriedCells, Normalisation, distinct_sites
+from sdot.solver.problem import Shares, TransportProblem, builder_of
 from sdot.validation import FloatArray
 
 __all__ = ["TorusNormalisation", "normalise_on_torus"]
@@ -155,7 +147,9 @@ def _places(positions: FloatArray, torus: Torus) -> FloatArray:
         return places
     near = _SAME_PLACE * float(np.spacing(np.abs(positions).max() + torus.period.max()))
     inside = np.minimum(np.maximum(places - torus.low, 0.0), np.nextafter(torus.period, 0))
-    pairs = cKDTree(inside, boxsize=torus.period).query_pairs(near, output_type="ndarray")
+    pairs = scipy.spatial.cKDTree(inside, boxsize=torus.period).query_pairs(
+        near, output_type="ndarray"
+    )
     pairs = pairs[is_moved[pairs].any(axis=1)]
     if not len(pairs):
         return places
@@ -167,8 +161,8 @@ def _first_of_groups(
 ) -> npt.NDArray[np.intp]:
     """For every site (n,) the first one that pairs join it to, if possible one in the domain."""
     count = len(is_moved)
-    graph = sparse.coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
-    _, group_of = connected_components(graph, directed=False)
+    graph = scipy.sparse.coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
+    _, group_of = scipy.sparse.csgraph.connected_components(graph, directed=False)
     order = np.lexsort([is_moved, group_of])
     _, first = np.unique(group_of[order], return_index=True)
     return np.asarray(order[first][group_of])

@@ -21,7 +21,7 @@ from sdot import (
     optimal_transport_plan,
 )
 from sdot.distributions.density import Density
-from sdot.solver.problem import normalise
+from sdot.solver.normalisation import normalise
 from sdot.solver.solution import Solution, Status, make_solution
 
 DENSITIES = {

@@ -10,7 +10,8 @@ from sdot import PolynomialGrid
 from sdot.solver import newton
 from sdot.solver.budget import Budget
 from sdot.solver.newton import NewtonProgress, damped_newton
-from sdot.solver.problem import Evaluation, TransportProblem, normalise
+from sdot.solver.normalisation import normalise
+from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.solver.solve import Options, solve
 from sdot.solver.starts.entropic import EntropicTransport
 from sdot.solver.starts.quick import has_sites_without_mass

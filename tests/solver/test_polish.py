@@ -20,8 +20,8 @@ from sdot import (
 )
 from sdot.distributions.density import Density
 from sdot.solver.budget import Budget
+from sdot.solver.normalisation import normalise
 from sdot.solver.polish import polished
-from sdot.solver.problem import normalise
 
 DENSITIES = {
     "box": Box(((0.0, 0.0), (1.0, 1.0))),

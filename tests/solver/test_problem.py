@@ -10,7 +10,7 @@ from support.problems import lattice, random_image, random_sites
 
 from sdot import Box, PolynomialGrid, PowerDiagram, SumOfDiracs, optimal_transport_plan
 from sdot.diagrams import DiagramArrays
-from sdot.solver.problem import normalise
+from sdot.solver.normalisation import normalise
 
 UNIT = ((0.0, 0.0), (1.0, 1.0))
 FAMILIES = {

@@ -12,8 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+import scipy
 
 from sdot.diagrams import DiagramArrays
 from sdot.solver.problem import Evaluation, TransportProblem
@@ -84,7 +83,9 @@ def _all_levels(voronoi: DiagramArrays) -> Iterator[tuple[Labels, float]]:
     count = len(voronoi.positions)
     i, j = voronoi.edge_sites.T
     lengths = np.hypot(*(voronoi.positions[i] - voronoi.positions[j]).T)
-    tree = minimum_spanning_tree(sparse.csr_array((lengths, (i, j)), shape=(count, count)))
+    tree = scipy.sparse.csgraph.minimum_spanning_tree(
+        scipy.sparse.csr_array((lengths, (i, j)), shape=(count, count))
+    )
     if len(tree.data) < max(1, count - 1) or tree.data.max() <= _SCALES * tree.data.min():
         return
     while True:
@@ -94,7 +95,7 @@ def _all_levels(voronoi: DiagramArrays) -> Iterator[tuple[Labels, float]]:
         tree.eliminate_zeros()
         if len(tree.data) == 0:
             return
-        _, labels = connected_components(tree, directed=False)
+        _, labels = scipy.sparse.csgraph.connected_components(tree, directed=False)
         yield np.asarray(labels, dtype=np.intp), float(shortest_cut / tree.data.max())
 
 

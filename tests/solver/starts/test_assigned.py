@@ -9,7 +9,7 @@ from support.problems import gmm_image, random_sites, uniform
 from sdot import PolynomialGrid, SumOfDiracs, SumOfGaussians, optimal_transport_plan
 from sdot.distributions.density import Density
 from sdot.solver.newton import damped_newton
-from sdot.solver.problem import normalise
+from sdot.solver.normalisation import normalise
 from sdot.solver.starts.assigned import assigned_weights
 
 

@@ -9,7 +9,8 @@ from support.problems import random_sites, uniform
 from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan
 from sdot.distributions.density import Density
 from sdot.solver.newton import damped_newton
-from sdot.solver.problem import Evaluation, TransportProblem, normalise
+from sdot.solver.normalisation import normalise
+from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.solver.starts.clustered import clustered_start
 from sdot.solver.starts.shrunk import shrunk_sites_weights
 

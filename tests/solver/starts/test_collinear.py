@@ -10,7 +10,7 @@ from support.problems import gmm_image, uniform
 
 from sdot import Box, PolynomialGrid, SumOfDiracs, SumOfGaussians, optimal_transport_plan
 from sdot.distributions.density import Density
-from sdot.solver.problem import normalise
+from sdot.solver.normalisation import normalise
 from sdot.solver.starts.collinear import collinear_weights
 from sdot.validation import FloatArray
 

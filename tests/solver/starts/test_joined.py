@@ -7,7 +7,7 @@ import pytest
 
 from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan
 from sdot.distributions.density import Density
-from sdot.solver.problem import normalise
+from sdot.solver.normalisation import normalise
 from sdot.solver.starts.joined import joined_groups
 
 

@@ -7,7 +7,7 @@ import pytest
 from support.problems import lattice, random_sites, uniform
 
 from sdot import Box, Mesh, SumOfDiracs, optimal_transport_plan
-from sdot.solver.problem import normalise
+from sdot.solver.normalisation import normalise
 from sdot.solver.starts.entropic import EntropicTransport
 from sdot.solver.starts.quick import quick_start, usual_bins
 
