@@ -59,7 +59,14 @@ ORDER = list(LAYERS)
 # Settings are read where a call comes in. Of a density's methods one is a door: `evaluate`.
 DOORS = ("distributions.density",)
 # What is loaded when it is first needed: adapters by name, matplotlib.
-LOADERS = ("__init__", "adapters", "adapters.jax_pytrees", "drawing", "plot.figure")
+LOADERS = (
+    "__init__",
+    "adapters",
+    "adapters.jax_pytrees",
+    "distributions.pictures",
+    "drawing",
+    "plot.figure",
+)
 
 
 def _layer(module: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sdot.distributions.nonnegativity import find_negative_pixel
+from sdot.distributions.pictures import opened_picture
 from sdot.frameworks import to_numpy
 from sdot.limits import check_extent, check_lengths, check_sizes
 from sdot.periodic_diagrams import Torus, torus_of
@@ -180,7 +181,7 @@ def describe_frame(
 def grey_levels(array: Any, invert: bool) -> FloatArray:
     """Return the luminance (height, width) of an image, 1 for white or, inverted, for black."""
     refuse_unreadable(array, "array")
-    image = to_numpy(array)
+    image = to_numpy(opened_picture(array))
     white = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
     levels = check_real_array(image, "array") / white
     if levels.ndim == 3 and levels.shape[2] == 3:
@@ -188,7 +189,7 @@ def grey_levels(array: Any, invert: bool) -> FloatArray:
     if levels.ndim != 2 or levels.size == 0:
         raise ValueError(
             "array: expected a (height, width) or (height, width, 3) image, not shape "
-            f"{image.shape}; drop an alpha channel first"
+            f"{image.shape}; put an opacity on a background first, such as white, or drop it"
         )
     if not invert:
         return levels

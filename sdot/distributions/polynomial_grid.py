@@ -172,10 +172,10 @@ class PolynomialGrid(Density[Array_co]):
 
         Parameters
         ----------
-        array : array_like
+        array : array_like, path or PIL.Image.Image
             ``(height, width)`` grey levels or ``(height, width, 3)`` RGB, row 0 on top;
             unsigned integers, or floats (nonnegative, at most 1 with ``invert``). RGB is turned
-            into luminance (ITU-R BT.709 weights).
+            into luminance (ITU-R BT.709 weights). A file, given by its path, is read by Pillow.
         invert : bool, optional
             Take dark for mass, as for ink on paper.
         domain : array_like, optional
