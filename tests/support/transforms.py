@@ -201,6 +201,29 @@ _add_jax(
         y
     ),
 )
+_add_jax(
+    "`lax.switch`, `grad`",
+    "gradient",
+    lambda jax, f, y: jax.grad(lambda y: jax.lax.switch(1, [lambda y: 0.0 * y.sum(), f], y))(y),
+)
+_add_jax(
+    "`lax.while_loop`",
+    "value",
+    lambda jax, f, y: jax.lax.while_loop(
+        lambda state: state[0] < 2, lambda state: (state[0] + 1, f(y)), (0, jax.numpy.zeros(()))
+    )[1],
+)
+_add_jax(
+    "`jit(grad).lower().compile()`",
+    "gradient",
+    lambda jax, f, y: jax.jit(jax.grad(f)).lower(y).compile()(y),
+)
+_add_jax(
+    "`jit` with `donate_argnums`",
+    "gradient",
+    lambda jax, f, y: jax.jit(jax.grad(f), donate_argnums=0)(jax.numpy.array(y)),
+)
+_add_jax("`pmap`", "values", lambda jax, f, y: jax.numpy.tile(jax.pmap(f)(y[None]), 2))
 _add_jax("`checkpoint`, `grad`", "gradient", lambda jax, f, y: jax.grad(jax.checkpoint(f))(y))
 _add_jax(
     "`hessian`",
