@@ -22,6 +22,8 @@ __all__ = ["collinear_weights"]
 _STRAIGHT = 1e-9  # greatest distance from the line, relative to its length
 _ROUNDS = 80  # every second halves the bracket of a frontier, from a few domains to an ulp
 _MARGIN = 0.01  # of a bracket, which interpolation stays away from its ends
+# Twice the area of a triangle of sites that are on no line: those have a size of about one.
+_BENT = 1e-3
 # Mass that a frontier may have on the wrong side, relative to the lighter of its sites: Newton's
 # method does the rest, but not where the frontier has no density on it.
 _ENOUGH = 1e-2
@@ -33,7 +35,7 @@ def collinear_weights(problem: TransportProblem) -> tuple[FloatArray, FloatArray
 
     Also on a torus, where cells are no strips.
     """
-    if problem.torus is not None:
+    if problem.torus is not None or _are_plainly_bent(problem.sites):
         return None
     middle = problem.sites.mean(axis=0)
     offsets = problem.sites - middle
@@ -50,6 +52,12 @@ def collinear_weights(problem: TransportProblem) -> tuple[FloatArray, FloatArray
     weights[order] = ordered
     high = weights.astype(np.float64)
     return high, (weights - high).astype(np.float64)
+
+
+def _are_plainly_bent(sites: FloatArray) -> bool:
+    """Whether three of the sites, in scaled coordinates, span a triangle: a quick look."""
+    (ax, ay), (bx, by), (cx, cy) = sites[[0, len(sites) // 2, -1]].tolist()
+    return bool(abs((bx - ax) * (cy - ay) - (by - ay) * (cx - ax)) > _BENT)
 
 
 def _weights(places: FloatArray, frontiers: FloatArray) -> np.ndarray:
