@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "MOST_ARROWS",
+    "MOST_BORDERS",
+    "MOST_DOTS",
+    "MOST_VECTOR_CELLS",
     "axes_or_new",
     "check_kind",
     "dots",
