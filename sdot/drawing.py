@@ -1,13 +1,53 @@
-"""What ``plot`` methods call: `sdot.plot`, imported when the first picture is drawn."""
+"""Pictures as methods: they call `sdot.plot`, imported when the first one is drawn."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-__all__ = ["draw"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Drawn"]
 
 
-def draw(function: str, drawn: Any, ax: Any, options: dict[str, Any]) -> Any:
-    """Call a function of `sdot.plot`, which is above the objects that it draws."""
-    return getattr(importlib.import_module("sdot.plot"), function)(drawn, ax, **options)
+class Drawn:
+    """Something of which `sdot.plot` can make a picture."""
+
+    plotter: ClassVar[str]  # the name of the function
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw it with matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw, new axes by default.
+        **options
+            As of the function that draws: `sdot.plot.plot_plan` draws plans,
+            `sdot.plot.plot_density` densities, `sdot.plot.plot_diracs` Diracs and
+            `sdot.plot.plot_diagram` power diagrams.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+        >>> density, diracs = Box(((0, 0), (1, 1))), SumOfDiracs([[0.2, 0.3], [0.7, 0.6]])
+        >>> ax = density.plot(colorbar=True)
+        >>> ax = diracs.plot(color="tab:red")
+        >>> plan = optimal_transport_plan(diracs, density)
+        >>> ax = plan.plot(values=plan.potentials, colorbar="potential")
+        >>> ax = plan.power_diagram.plot(values=plan.power_diagram.areas)
+        """
+        axes: Axes = getattr(importlib.import_module("sdot.plot"), self.plotter)(
+            self, ax, **options
+        )
+        return axes

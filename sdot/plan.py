@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import Any, Generic
 
 import numpy as np
 import scipy
 
-from sdot.array_types import Array_co, Lists, NumpyArray, Scalar_co
+from sdot.array_types import Array_co, Scalar_co
 from sdot.cached_property import cached_property
 from sdot.derivatives import Linearisation, hessian_operator
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
-from sdot.drawing import draw
+from sdot.drawing import Drawn
 from sdot.driver import driver
 from sdot.interpolation import Interpolation, check_time
 from sdot.plan_cells import PlanLocation, cell_spreads, solved_cells
+from sdot.plan_map import PlanMap
 from sdot.power_diagram import PowerDiagram, non_convex
 from sdot.records import Record
 from sdot.results import PlanArrays, ResultFormat
 from sdot.solver.solution import Solution, Status
 from sdot.transport_map import TransportMap
 from sdot.validation import FloatArray
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["OtPlan"]
 
@@ -36,7 +34,7 @@ _NOT_KEPT = (
 
 
 @dataclass(frozen=True, eq=False)
-class OtPlan(Record, Generic[Array_co, Scalar_co]):
+class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
     """The optimal transport plan between Diracs and a density.
 
     Results are arrays of the caller's framework, dtype and device. `distance`, `barycenters`,
@@ -58,6 +56,8 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
     _format: ResultFormat
     _arrays: PlanArrays | None = None  # if they can be differentiated
     _map: TransportMap | None = None  # within a transformed function
+
+    plotter = "plot_plan"
 
     @classmethod
     def of_arrays(cls, arrays: PlanArrays, result: ResultFormat) -> OtPlan:
@@ -114,12 +114,15 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
     @cached_property
     def distance(self) -> Scalar_co:
         """W2^2, the squared distance (the dual value): a scalar."""
-        found: Scalar_co = (
-            self._format.convert(self._solved.value)
-            if self._arrays is None
-            else self._arrays.distance
-        )
+        found: Scalar_co = self._output("distance")
         return found
+
+    def _output(self, name: str) -> Any:
+        """Return an output: the array that can be differentiated, if there is one."""
+        if self._arrays is not None:
+            return getattr(self._arrays, name)
+        in_solution = "value" if name == "distance" else name
+        return self._format.convert(getattr(self._solved, in_solution))
 
     @property
     def error_bound(self) -> float:
@@ -134,21 +137,13 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
     @cached_property
     def positions(self) -> Array_co:
         """The sites (n, 2)."""
-        found: Array_co = (
-            self._format.convert(self._solved.positions)
-            if self._arrays is None
-            else self._arrays.positions
-        )
+        found: Array_co = self._output("positions")
         return found
 
     @cached_property
     def masses(self) -> Array_co:
         """The masses (n,) of the sites, in sum that of the density; `cell_masses` up to `tol`."""
-        found: Array_co = (
-            self._format.convert(self._solved.masses)
-            if self._arrays is None
-            else self._arrays.masses
-        )
+        found: Array_co = self._output("masses")
         return found
 
     @cached_property
@@ -169,11 +164,7 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
 
         Coincident sites share a cell and its barycentre.
         """
-        found: Array_co = (
-            self._format.convert(self._solved.barycenters)
-            if self._arrays is None
-            else self._arrays.barycenters
-        )
+        found: Array_co = self._output("barycenters")
         return found
 
     @cached_property
@@ -182,11 +173,7 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
 
         Coincident sites share a cell's mass in proportion to their own.
         """
-        found: Array_co = (
-            self._format.convert(self._solved.cell_masses)
-            if self._arrays is None
-            else self._arrays.cell_masses
-        )
+        found: Array_co = self._output("cell_masses")
         return found
 
     @cached_property
@@ -196,11 +183,7 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         Their mass-weighted mean is zero. The potential on the density's side is
         ``phi(x) = min_i |x - y_i|**2 - w_i``.
         """
-        found: Array_co = (
-            self._format.convert(self._solved.potentials)
-            if self._arrays is None
-            else self._arrays.potentials
-        )
+        found: Array_co = self._output("potentials")
         return found
 
     @property
@@ -275,121 +258,12 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         )
 
     @cached_property
-    def _transport_map(self) -> TransportMap:
+    def transport_map(self) -> TransportMap:
+        """Where points go, found in the cells of the solve."""
         if self._map is not None:
             return self._map
         torus = self.density.torus
         return TransportMap(PlanLocation(self._solved), (), self.arrays, torus)
-
-    def site_at(self, x: Any) -> Any:
-        """Return to which sites points go.
-
-        Parameters
-        ----------
-        x : array_like, (..., 2)
-            Points in any shape.
-
-        Returns
-        -------
-        array of integers, (...)
-            The index of the site whose cell each point is in, of the framework of the points, or of
-            the plan's if they are lists or NumPy's. Decided exactly, for the cells of the solve: a
-            point on the edge of several cells is in that of the least index, as a point of
-            coincident sites is; sites without mass are never found. Outside of the density's domain
-            it is the cell of the whole plane, to which the map extends; points are taken modulo the
-            period of one that is periodic.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For points of a wrong shape or type, or with NaN or infinite entries. Inside of a
-            compiled function, where nothing can be raised, -1 for all of them.
-
-        Notes
-        -----
-        See `PowerDiagram.locate` for how, and how quick it is.
-
-        Examples
-        --------
-        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
-        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4], [0.9, 0.4]], [1, 3]), Box())
-        >>> plan.site_at([[0.2, 0.9], [0.3, 0.9]])
-        array([0, 1])
-        """
-        return self._transport_map.site_at(x)
-
-    @overload
-    def transport(self, x: NumpyArray | Lists) -> Array_co: ...
-
-    @overload
-    def transport(self, x: Any) -> Any: ...
-
-    def transport(self, x: Any) -> Any:
-        """Return where the optimal (Brenier's) map sends points: to the site of their cell.
-
-        Parameters
-        ----------
-        x : array_like, (..., 2)
-            Points in any shape.
-
-        Returns
-        -------
-        array, (..., 2)
-            Positions of sites, of the framework of the points, or of the plan's if they are lists
-            or NumPy's; of a periodic density those of the copies that are nearest to the points.
-            See `site_at` for points on edges and outside of the domain. It can be
-            differentiated in the positions; in the points its derivative is zero, but for jumps.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As in `site_at`; inside of a compiled function NaN.
-
-        Examples
-        --------
-        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
-        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4], [0.9, 0.4]], [1, 3]), Box())
-        >>> plan.transport([[0.2, 0.9], [0.3, 0.9]])
-        array([[0.2, 0.4],
-               [0.9, 0.4]])
-        """
-        return self._transport_map.transport(x)
-
-    @overload
-    def potential(self, x: NumpyArray | Lists) -> Array_co: ...
-
-    @overload
-    def potential(self, x: Any) -> Any: ...
-
-    def potential(self, x: Any) -> Any:
-        """Return the potential on the density's side, ``phi(x) = min_i |x - y_i|**2 - w_i``.
-
-        Parameters
-        ----------
-        x : array_like, (..., 2)
-            Points in any shape, of the whole plane.
-
-        Returns
-        -------
-        array, (...)
-            With w the `potentials`: ``masses @ potentials`` and the integral of phi against the
-            density are W2^2 in sum. Of the framework of the points, or of the plan's if they are
-            lists or NumPy's. Its gradient is ``2 * (x - transport(x))``. It can be differentiated
-            in the points and in all that the plan was made of, through positions and potentials.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As in `site_at`; inside of a compiled function NaN.
-
-        Examples
-        --------
-        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
-        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4]]), Box())
-        >>> plan.potential([[0.2, 0.4], [0.2, 0.9]])
-        array([0.  , 0.25])
-        """
-        return self._transport_map.potential(x)
 
     def interpolate(self, t: float) -> Interpolation[Array_co, Scalar_co]:
         """Return what lies between the density and the sites: the displacement interpolation.
@@ -424,27 +298,6 @@ class OtPlan(Record, Generic[Array_co, Scalar_co]):
         t = check_time(t)
         self._solved, self.density  # noqa: B018  (both are needed)
         return Interpolation(self, t)
-
-    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw density, cells and sites with matplotlib: `sdot.plot.plot_plan`, with its options.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Examples
-        --------
-        >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
-        >>> plan = optimal_transport_plan(SumOfDiracs([[0.2, 0.4]]), Box(((0, 0), (1, 1))))
-        >>> ax = plan.plot(values=plan.potentials, colorbar="potential")
-        """
-        axes: Axes = draw("plot_plan", self, ax, options)
-        return axes
 
     def __repr__(self) -> str:
         if self._solution is None:

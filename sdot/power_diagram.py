@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import Density, Frame, check_density
 from sdot.distributions.polygon import check_simple_polygon, is_convex
 from sdot.distributions.regions import overlay, segments_of
-from sdot.drawing import draw
+from sdot.drawing import Drawn
 from sdot.driver import driver
 from sdot.periodic_diagrams import PeriodicBuilder, Torus, torus_of
 from sdot.placed_diagram import PlacedDiagram, polygon_moments
@@ -40,13 +40,10 @@ from sdot.validation import (
     freeze,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 __all__ = ["PowerDiagram", "non_convex"]
 
 
-class PowerDiagram(Record):
+class PowerDiagram(Drawn, Record):
     """The power diagram of weighted sites, cut to a domain.
 
     The cell of site ``i`` is the set of points ``x`` with
@@ -85,6 +82,8 @@ class PowerDiagram(Record):
     The combinatorics are exact (CGAL's regular triangulation with exact predicates); corners
     are rounded to double. Time is O(n log n). All arrays are read-only.
     """
+
+    plotter = "plot_diagram"
 
     def __init__(
         self, positions: Any, weights: Any = None, domain: Any = None, period: Any = None
@@ -333,27 +332,6 @@ class PowerDiagram(Record):
         if self.torus is not None:
             points = self.torus.wrap(points)
         return self._placed.locate(points, driver.execution)
-
-    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the cells and sites, with matplotlib: `sdot.plot.plot_diagram`, with its options.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Examples
-        --------
-        >>> from sdot import PowerDiagram
-        >>> diagram = PowerDiagram([[0.2, 0.3], [0.7, 0.6]], domain=((0, 0), (1, 1)))
-        >>> ax = diagram.plot(values=diagram.areas)
-        """
-        axes: Axes = draw("plot_diagram", self, ax, options)
-        return axes
 
     def moments(self, density: Density) -> CellIntegrals:
         """Return the masses, centroids and second moments of a density over the cells.

@@ -25,7 +25,7 @@ from sdot.distributions.density_derivatives import (
 )
 from sdot.distributions.distribution import Distribution
 from sdot.distributions.sampling import check_count
-from sdot.drawing import draw
+from sdot.drawing import Drawn
 from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
 from sdot.execution import SERIAL, Execution
@@ -34,8 +34,6 @@ from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, check_points
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from sdot.distributions.sum_of_densities import SumOfDensities
 
 __all__ = [
@@ -210,12 +208,13 @@ class DensityKernel(Protocol):
 Other = TypeVar("Other")
 
 
-class Density(Distribution[Array_co]):
+class Density(Drawn, Distribution[Array_co]):
     """A nonnegative density in the plane; immutable but for its memory of solutions.
 
     Densities can be added, and multiplied by positive numbers: see `SumOfDensities`.
     """
 
+    plotter = "plot_density"
     __array_ufunc__ = None  # NumPy's numbers leave products to __rmul__
     make_sum: ClassVar[Callable[[Sequence[tuple[Any, Density]]], SumOfDensities]]
 
@@ -305,26 +304,6 @@ class Density(Distribution[Array_co]):
                [2., 0.]])
         """
         return self.snapshot.values_at(check_points(points), driver.execution)
-
-    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the density, with matplotlib: `sdot.plot.plot_density`, with its options.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Examples
-        --------
-        >>> from sdot import Box
-        >>> ax = Box(((0, 0), (2, 2))).plot(colorbar=True)
-        """
-        axes: Axes = draw("plot_density", self, ax, options)
-        return axes
 
     def sample(self, n: int, rng: np.random.Generator | int | None = None) -> FloatArray:
         """Return independent random points of the density, scaled to mass one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from sdot.array_types import Array_co, Lists, NumpyArray
 from sdot.distributions.computed import computed
 from sdot.distributions.description import describes
 from sdot.distributions.distribution import Distribution, array_or_none, kept
-from sdot.drawing import draw
+from sdot.drawing import Drawn
 from sdot.frameworks import common_framework
 from sdot.limits import check_ratio
 from sdot.validation import (
@@ -24,13 +24,10 @@ from sdot.validation import (
     transpose_hint,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 __all__ = ["SumOfDiracs", "SumOfWeightedDiracs"]
 
 
-class SumOfDiracs(Distribution[Array_co]):
+class SumOfDiracs(Drawn, Distribution[Array_co]):
     """Point masses ``sum_i m_i delta(y_i)`` in the plane.
 
     Parameters
@@ -60,6 +57,8 @@ class SumOfDiracs(Distribution[Array_co]):
         If shapes do not fit, an entry is NaN or infinite, a weight is negative, or all are zero. Of
         arrays that JAX is tracing only shapes and types can be checked.
     """
+
+    plotter = "plot_diracs"
 
     @overload
     def __init__(
@@ -192,26 +191,6 @@ class SumOfDiracs(Distribution[Array_co]):
             raise ValueError(
                 f"weights: expected one number per site, shape ({len(self)},), not {weights_shape}"
             )
-
-    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the Diracs as dots, with matplotlib: `sdot.plot.plot_diracs`, with its options.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-
-        Examples
-        --------
-        >>> from sdot import SumOfDiracs
-        >>> ax = SumOfDiracs([[0.2, 0.3], [0.7, 0.6]]).plot(color="tab:red")
-        """
-        axes: Axes = draw("plot_diracs", self, ax, options)
-        return axes
 
 
 class SumOfWeightedDiracs(SumOfDiracs[Array_co]):
