@@ -375,6 +375,26 @@ class Density(Drawn, Distribution[Array_co]):
         while the potential, given on the cells of a diagram in a frame, stays as it is.
         """
 
+    def pull_back_in_discs(
+        self,
+        diagram: DiagramArrays,
+        squared_radii: FloatArray,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
+    ) -> tuple[FloatArray, ...]:
+        """Return what `pull_back` does for a potential that is zero outside discs around the sites.
+
+        Squared radii (n,) are those of `DiscKernel`. Only for densities whose kernels are that,
+        and in frames of equal scales.
+        """
+        if self.arrays:
+            raise NotDifferentiableError(
+                f"{type(self).__name__}: derivatives of partial transport with respect to its "
+                "arrays are not available"
+            )
+        return ()
+
     def derivative(self, cells: SolvedCells) -> DensityDerivative:
         """Return how integrals over the cells change with `arrays`; for those that have any."""
         if self.arrays:
