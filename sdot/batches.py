@@ -6,7 +6,7 @@ calls. Each element starts warm from its own last solution.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +19,7 @@ from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
 from sdot.frameworks import needs_derivative, to_numpy
+from sdot.progress import counting
 from sdot.results import ResultFormat, result_format
 from sdot.solution_map import SolutionMap
 from sdot.solver.solution import Solution
@@ -31,8 +32,10 @@ __all__ = [
     "batched_distance",
     "is_batch",
     "mapped",
+    "pair_at",
     "paired",
     "prepare_all",
+    "renamed",
     "run_batch",
     "solve_all",
 ]
@@ -72,13 +75,15 @@ def paired(f: Any, g: Any) -> list[Pair]:
         )
     size = counts[0]
     firsts, seconds = ([x] * size if not isinstance(x, list | tuple) else x for x in (f, g))
-    pairs = []
-    for k, (one, other) in enumerate(zip(firsts, seconds, strict=True)):
-        try:
-            pairs.append(Pair(*ordered_pair(one, other)))
-        except TypeError as error:
-            raise TypeError(f"element {k}: {error}") from error
-    return pairs
+    return [pair_at(k, *pair) for k, pair in enumerate(zip(firsts, seconds, strict=True))]
+
+
+def pair_at(index: int, f: Any, g: Any) -> Pair:
+    """Return a problem of a batch."""
+    try:
+        return Pair(*ordered_pair(f, g))
+    except TypeError as error:
+        raise TypeError(f"element {index}: {error}") from error
 
 
 def batched_distance(f: Any, g: Any, options: Options) -> Any:
@@ -98,7 +103,7 @@ def solve_all(pairs: Sequence[Pair], options: Options, result: ResultFormat) -> 
         partial(solve_or_raise, d.snapshot, g.snapshot, options, result, (k,))
         for k, (d, g) in enumerate(pairs)
     ]
-    return _all_or_raise(run_batch(tasks))
+    return _all_or_raise(run_batch(tasks, options.progress))
 
 
 def mapped(
@@ -120,16 +125,25 @@ def prepare_all(maps: Sequence[SolutionMap], arguments: Sequence[Sequence[Any]])
         partial(solution_map.prepare, own, (k,))
         for k, (solution_map, own) in enumerate(zip(maps, arrays, strict=True))
     ]
-    _all_or_raise(run_batch(tasks))
+    _all_or_raise(run_batch(tasks, any(one.shows_progress for one in maps)))
 
 
-def run_batch(tasks: Sequence[Callable[[], T]]) -> list[T | Failure]:
+def run_batch(tasks: Sequence[Callable[[], T]], progress: bool = False) -> list[T | Failure]:
     """Run tasks on all cores that the driver allows; return their results or how they failed."""
     threads = min(driver.threads, len(tasks))
-    if threads < 2:
-        return [_result_or_failure(task) for task in tasks]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(_result_or_failure, tasks))
+    with counting(len(tasks), progress) as count_one:
+        if threads < 2:
+            return _counted(map(_result_or_failure, tasks), count_one)
+        with ThreadPoolExecutor(threads) as pool:
+            return _counted(pool.map(_result_or_failure, tasks), count_one)
+
+
+def _counted(items: Iterable[T], count_one: Callable[[], None]) -> list[T]:
+    found = []
+    for item in items:
+        found.append(item)
+        count_one()
+    return found
 
 
 def _result_or_failure(task: Callable[[], T]) -> Any:
@@ -147,6 +161,11 @@ def _all_or_raise(found: Sequence[T | Failure]) -> list[T]:
     first: Any = found[failed[0]]
     others = f"; so did {', '.join(map(str, failed[1:]))}" if failed[1:] else ""
     message = f"element {failed[0]} of {len(found)} failed{others}. It says: {first}"
-    if isinstance(first, ConvergenceError):
-        raise ConvergenceError(message, first.plan) from first
-    raise type(first)(message) from first
+    raise renamed(first, message) from first
+
+
+def renamed(failure: Failure, message: str) -> Failure:
+    """Return the same failure with a message that says where."""
+    if isinstance(failure, ConvergenceError):
+        return ConvergenceError(message, failure.plan)
+    return type(failure)(message)

@@ -8,6 +8,7 @@ from sdot.batches import batched_distance, is_batch
 from sdot.frameworks import needs_derivative
 from sdot.results import result_format
 from sdot.solving import check_options, map_of, ordered_pair, solve_or_raise
+from sdot.streams import is_stream, streamed
 
 if TYPE_CHECKING:  # for the types of results
     import jax
@@ -28,6 +29,7 @@ def distance(  # type: ignore[overload-overlap, unused-ignore]
     tol: float = ...,
     max_iterations: int = ...,
     warm_start: bool = ...,
+    progress: bool = ...,
 ) -> np.floating[Any]: ...
 
 
@@ -39,6 +41,7 @@ def distance(  # type: ignore[overload-overlap, unused-ignore]
     tol: float = ...,
     max_iterations: int = ...,
     warm_start: bool = ...,
+    progress: bool = ...,
 ) -> jax.Array: ...
 
 
@@ -50,25 +53,39 @@ def distance(  # type: ignore[overload-cannot-match, unused-ignore]
     tol: float = ...,
     max_iterations: int = ...,
     warm_start: bool = ...,
+    progress: bool = ...,
 ) -> torch.Tensor: ...
 
 
 @overload
 def distance(
-    f: Any, g: Any, *, tol: float = ..., max_iterations: int = ..., warm_start: bool = ...
+    f: Any,
+    g: Any,
+    *,
+    tol: float = ...,
+    max_iterations: int = ...,
+    warm_start: bool = ...,
+    progress: bool = ...,
 ) -> Any: ...
 
 
 def distance(
-    f: Any, g: Any, *, tol: float = 1e-8, max_iterations: int = 2000, warm_start: bool = True
+    f: Any,
+    g: Any,
+    *,
+    tol: float = 1e-8,
+    max_iterations: int = 2000,
+    warm_start: bool = True,
+    progress: bool = False,
 ) -> Any:
     """Return W2^2, the squared Wasserstein-2 distance between Diracs and a density.
 
     Parameters
     ----------
-    f, g : SumOfDiracs and a density, or lists of them
+    f, g : SumOfDiracs and a density, or lists or iterators of them
         In either order, of the same total mass (1 unless told otherwise). A list is a batch, with
-        as many elements as the other list, or one density for all; see `SumOfDiracs.batch`.
+        as many elements as the other list, or one density for all; see `SumOfDiracs.batch`. So is
+        an iterator, whose problems are solved as their results are asked for.
     tol : float, optional
         Greatest relative error of a cell mass at the solution, 1e-8 by default. The value's
         own error is of second order in it.
@@ -79,13 +96,17 @@ def distance(
         object, and number of sites, as fits an optimisation loop (on by default). The value then
         depends on earlier calls, but by less than the tolerance: every solve ends with the same
         test. Switch it off for the same bits whatever came before.
+    progress : bool, optional
+        Show on standard error how far it is, once two seconds have passed: a bar of tqdm, in
+        terminals and notebooks, or a line if tqdm is not installed. A batch counts problems.
 
     Returns
     -------
     scalar
         In the framework, dtype and device of the arguments: a NumPy scalar, a JAX array or a
-        tensor of shape (); of a batch an array (B,). Of arguments in lists or NumPy arrays
-        `sdot.driver` decides. All computations are in float64, whatever the dtype.
+        tensor of shape (); of a list an array (B,), of an iterator an iterator. Of arguments in
+        lists or NumPy arrays `sdot.driver` decides. All computations are in float64, whatever the
+        dtype.
 
     Raises
     ------
@@ -100,6 +121,11 @@ def distance(
     Problems of a batch are solved on all cores, to the bits of single calls, each from the last
     solution at its place. If one fails, an error names it; in a function that JAX traces it is NaN.
     (There, problems of unlike kinds or sizes are solved one after the other.)
+
+    Problems from an iterator (a generator, ``map(load, paths)``) are taken from it a few ahead of
+    the results that have been asked for, so that memory is bounded whatever their number. They
+    start cold, and arrays that require derivatives are refused. If an element fails, the call of
+    ``next`` that asks for it raises, and the one after it goes on.
 
     Differentiable twice in the positions and weights of the Diracs and in the arrays of the
     density, by JAX (every transformation: ``grad``, ``hessian``, ``jit``, ``vmap``, ``scan``,
@@ -130,8 +156,13 @@ def distance(
     >>> batch = SumOfDiracs.batch([[[0.5, 0.5]], [[0.25, 0.5]]])
     >>> distance(batch, PolynomialGrid([[1.0]])).round(6)
     array([0.166667, 0.229167])
+    >>> stream = (SumOfDiracs([[k / 1000, 0.5]]) for k in range(1000))
+    >>> print(f"{min(distance(stream, PolynomialGrid([[1.0]]))):.6f}")
+    0.166667
     """
-    options = check_options(tol, max_iterations, warm_start)
+    options = check_options(tol, max_iterations, warm_start, progress=progress)
+    if is_stream(f, g):
+        return streamed(f, g, options, lambda solution, _, result: result.convert(solution.value))
     if is_batch(f, g):
         return batched_distance(f, g, options)
     diracs, density = ordered_pair(f, g)

@@ -15,7 +15,7 @@ from sdot.distributions.sum_of_diracs import SumOfDiracs, check_dirac_weights
 from sdot.driver import driver
 from sdot.errors import ConvergenceError
 from sdot.frameworks import common_framework, refuse_recording
-from sdot.progress import reporting
+from sdot.progress import check_progress, reporting
 from sdot.quantisation.descent import Descent, Step, descend
 from sdot.quantisation.energies import Energy, FixedMasses, FreeMasses
 from sdot.records import Record
@@ -182,7 +182,7 @@ def lloyd(
         Called at the start and after every step with an object that has ``iteration``,
         ``distance``, ``gradient_norm`` and ``diagrams``. What it raises ends the iteration.
     progress : bool, optional
-        Keep a line on standard error up to date, once two seconds have passed.
+        Show on standard error how far it is, once two seconds have passed; see `sdot.distance`.
 
     Returns
     -------
@@ -226,6 +226,7 @@ def lloyd(
     energy = _energy(density, weights, len(start), is_free=is_free)
     limit = check_iterations(max_iterations)
     bound = None if tol is None else check_tolerance(tol)
+    check_progress(progress)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a function of one argument, not {callback!r}")
     with reporting(callback, progress, _in_words) as report:
@@ -254,8 +255,7 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
 def _in_words(step: Step) -> str:
     """Describe a step in a line of progress."""
     return (
-        f"step {step.iteration}, distance {step.distance:.6g}, gradient {step.gradient_norm:.1e}, "
-        f"{step.diagrams} diagrams"
+        f"distance {step.distance:.6g}, gradient {step.gradient_norm:.1e}, {step.diagrams} diagrams"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -14,12 +13,13 @@ from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.frameworks import needs_derivative, to_numpy
 from sdot.plan import OtPlan
-from sdot.progress import reporting
 from sdot.results import PlanArrays, ResultFormat, result_format
 from sdot.solution_map import SolutionMap
 from sdot.solver.newton import NewtonProgress
+from sdot.solver.solution import Solution
 from sdot.solver.solve import Options
 from sdot.solving import check_options, map_of, ordered_pair, solve_or_raise
+from sdot.streams import is_stream, streamed
 from sdot.transport_map import TransportMap
 
 if TYPE_CHECKING:  # for the types of results
@@ -98,8 +98,9 @@ def optimal_transport_plan(
 
     Parameters
     ----------
-    f, g : SumOfDiracs and a density, or lists of them
-        In either order, of the same total mass. Lists are batches; see `sdot.distance`.
+    f, g : SumOfDiracs and a density, or lists or iterators of them
+        In either order, of the same total mass. Lists and iterators are batches; see
+        `sdot.distance`.
     tol : float, optional
         Greatest relative error of a cell mass at the solution, measured on the returned plan.
     max_iterations : int, optional
@@ -111,12 +112,12 @@ def optimal_transport_plan(
         ``smallest_mass`` (least cell mass relative to its target) and ``step_length``. What it
         raises ends the solve.
     progress : bool, optional
-        Keep a line on standard error up to date, once the solve has taken two seconds.
+        Show on standard error how far it is, once two seconds have passed; see `sdot.distance`.
 
     Returns
     -------
     OtPlan
-        Of a batch a list of plans.
+        Of a list a list of plans, of an iterator an iterator.
 
     Raises
     ------
@@ -135,12 +136,12 @@ def optimal_transport_plan(
     reverse, costs one linear solve with the Newton matrix; `distance` needs none. What is not used
     is not computed, but outside of `jax.jit` in forward mode.
     """
-    options = check_options(tol, max_iterations, warm_start, callback)
+    options = check_options(tol, max_iterations, warm_start, callback, progress)
+    if is_stream(f, g):
+        return streamed(f, g, options, _of_solution)
     if is_batch(f, g):
-        return _plans(f, g, options, progress)
-    diracs, density = ordered_pair(f, g)
-    with reporting(callback, progress) as report:
-        return _plan(diracs, density, replace(options, callback=report))
+        return _plans(f, g, options)
+    return _plan(*ordered_pair(f, g), options)
 
 
 def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
@@ -155,17 +156,15 @@ def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
     return _of_map(Pair(diracs, density), solution_map, [leaves[k] for k in moving], result)
 
 
-def _plans(f: Any, g: Any, options: Options, progress: bool) -> list[OtPlan]:
-    if progress:
-        raise ValueError("progress: expected False for a batch; use callback=, from any thread")
+def _plans(f: Any, g: Any, options: Options) -> list[OtPlan]:
     pairs = paired(f, g)
     leaves = [leaf for pair in pairs for leaf in pair.leaves]
     result = result_format(*leaves)
     if not any(map(needs_derivative, leaves)):
         found = solve_all(pairs, options, result)
         return [
-            OtPlan(solution.status, solution, density.snapshot, result)
-            for solution, (_, density) in zip(found, pairs, strict=True)
+            _of_solution(solution, pair, result)
+            for solution, pair in zip(found, pairs, strict=True)
         ]
     maps, arguments = mapped(pairs, options, result)
     if all(pair.diracs.has_values and pair.density.has_values for pair in pairs):
@@ -174,6 +173,10 @@ def _plans(f: Any, g: Any, options: Options, progress: bool) -> list[OtPlan]:
         _of_map(*parts, result) if parts[2] else _plan(*parts[0], options)
         for parts in zip(pairs, maps, arguments, strict=True)
     ]
+
+
+def _of_solution(solution: Solution, pair: Pair, result: ResultFormat) -> OtPlan:
+    return OtPlan(solution.status, solution, pair.density.snapshot, result)
 
 
 def _of_map(

@@ -116,7 +116,7 @@ def quantize(
         steps, 1%.
     max_iterations : int, optional
     progress : bool, optional
-        Keep a line on standard error up to date, once two seconds have passed.
+        Show on standard error how far it is, once two seconds have passed; see `sdot.distance`.
 
     Returns
     -------

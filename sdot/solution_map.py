@@ -106,6 +106,11 @@ class SolutionMap:
         """The number of arrays that move."""
         return len(self._moving)
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether to show how far a solve is."""
+        return self._options.progress
+
     def is_first_failure(self) -> bool:
         """Tell, whoever asks after a failure, whether nobody has asked before."""
         return next(self._failures) == 0

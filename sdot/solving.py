@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sdot.errors import ConvergenceError
 from sdot.execution import SERIAL
 from sdot.frameworks import framework_of, refuse_recording
 from sdot.plan import OtPlan
+from sdot.progress import check_progress, reporting
 from sdot.results import ResultFormat
 from sdot.solution_map import SolutionMap
 from sdot.solver.newton import NewtonProgress
@@ -78,13 +80,16 @@ def check_options(
     max_iterations: Any,
     warm_start: Any,
     callback: Callable[[NewtonProgress], None] | None = None,
+    progress: Any = False,
 ) -> Options:
     """Return the options of a solve, checked."""
     if not isinstance(warm_start, bool):
         raise TypeError(f"warm_start: expected True or False, not {warm_start!r}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a function of one argument, not {callback!r}")
-    return Options(check_tolerance(tol), check_iterations(max_iterations), callback, warm_start)
+    check_progress(progress)
+    limits = check_tolerance(tol), check_iterations(max_iterations)
+    return Options(*limits, callback, warm_start, progress)
 
 
 def check_masses(diracs: SumOfDiracs, density: Density) -> None:
@@ -136,10 +141,13 @@ def solve_numpy(
     weights = diracs.numpy_weights
     masses: FloatArray = np.ones(len(positions)) if weights is None else weights
     masses = masses * (density.total_mass / masses.sum())
-    memories, execution = [density.memory, diracs.memory], driver.execution
+    memories = [density.memory, diracs.memory] if options.warm_start else []
+    execution = driver.execution
     if place is not None:
         memories, execution = [memory.of_element(place) for memory in memories], SERIAL
-    return solve(positions, masses, density, options, memories, execution=execution)
+    with reporting(options.callback, options.progress and place is None) as report:
+        told = replace(options, callback=report)
+        return solve(positions, masses, density, told, memories, execution=execution)
 
 
 def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:

@@ -190,8 +190,8 @@ def test_wrong_batches() -> None:
         distance(batch, batch)
     with refused(TypeError, "element 1"):
         distance([batch[0], None], Box())
-    with refused(ValueError, "progress"):
-        optimal_transport_plan(batch, Box(), progress=True)
+    with refused(TypeError, "progress"):
+        optimal_transport_plan(batch, Box(), progress="yes")
 
 
 def test_a_batch_of_a_module() -> None:

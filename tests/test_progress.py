@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
+import re
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,15 @@ from support.problems import gmm_image, random_sites
 from support.subprocesses import run_python
 
 import sdot.progress
-from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan
+from sdot import (
+    Box,
+    PolynomialGrid,
+    SumOfDiracs,
+    distance,
+    lloyd,
+    optimal_transport_plan,
+    quantize,
+)
 from sdot.solver.newton import NewtonProgress
 
 
@@ -50,17 +61,88 @@ def test_a_callback_that_cannot_be_called_is_refused() -> None:
         optimal_transport_plan(*_problem(), callback=3)
 
 
-def test_progress_is_silent_for_short_solves_and_one_line_for_long_ones(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(params=["a bar of tqdm", "a line"])
+def shown(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What progress looks like, with tqdm and without."""
+    if request.param == "a line":
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    else:
+        pytest.importorskip("tqdm")
+    return str(request.param)
+
+
+def _lloyd(progress: Any) -> None:
+    lloyd(random_sites(20), Box(), tol=1e-2, progress=progress)
+
+
+REPORTING = {
+    "plan": (lambda p: optimal_transport_plan(*_problem(), progress=p), "mass error"),
+    "distance": (lambda p: distance(*_problem(), progress=p), "mass error"),
+    "lloyd": (_lloyd, "gradient"),
+    "quantize": (lambda p: quantize(Box(), 20, progress=p), "gradient"),
+    "list": (lambda p: distance([_problem(9)[0]] * 7, Box(), progress=p), "7 of 7|7/7"),
+    "plans": (
+        lambda p: optimal_transport_plan([_problem(9)[0]] * 7, Box(), progress=p),
+        "7 of 7|7/7",
+    ),
+    "iterator": (
+        lambda p: list(distance(iter([_problem(9)[0]] * 7), Box(), progress=p)),
+        "7 of 7|7/7",
+    ),
+    "generator": (
+        lambda p: list(distance((_problem(9)[0] for _ in "12"), Box(), progress=p)),
+        "2 prob",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REPORTING)
+def test_progress_is_silent_for_short_work_and_one_line_for_long_work(
+    what: str, shown: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    optimal_transport_plan(*_problem(), progress=True)
+    run, words = REPORTING[what]
+    run(True)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sdot.progress, "_SILENT_SECONDS", 0.0)
-    optimal_transport_plan(*_problem(), progress=True)
+    run(False)
+    assert capsys.readouterr().err == ""
+    run(True)
     written = capsys.readouterr().err
-    assert "mass error" in written
+    assert re.search(words, written)
+    assert "sdot" in written
+    assert ("it/s" in written or "/s" in written) == (shown == "a bar of tqdm")
     assert written.count("\n") == 1
     assert written.endswith("\n")
+
+
+def test_progress_of_derivatives() -> None:
+    torch = pytest.importorskip("torch")
+    sites = torch.tensor(random_sites(9), requires_grad=True)
+    with pytest.MonkeyPatch.context() as patch:
+        seen: list[str] = []
+        patch.setattr(sdot.progress, "new_bar", lambda unit, total=None: _Recorder(seen, unit))
+        distance(SumOfDiracs(sites), Box(), progress=True).backward()
+        assert set(seen) == {"steps"}
+        seen.clear()
+        distance([SumOfDiracs(sites)] * 2, Box(), progress=True).sum().backward()
+        assert seen == ["problems", "problems"]
+
+
+class _Recorder:
+    def __init__(self, seen: list[str], unit: str) -> None:
+        self._seen, self._unit = seen, unit
+
+    def show(self, count: int, words: str = "") -> None:
+        self._seen.append(self._unit)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("what", REPORTING)
+def test_progress_that_is_no_answer_is_refused(what: str) -> None:
+    with pytest.raises(TypeError, match="progress"):
+        REPORTING[what][0]("yes")
 
 
 def test_the_log_is_silent_by_default_and_tells_every_step_if_asked(

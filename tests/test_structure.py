@@ -66,6 +66,7 @@ LOADERS = (
     "distributions.pictures",
     "drawing",
     "plot.figure",
+    "progress",
 )
 
 

@@ -34,6 +34,7 @@ class Options:
     max_iterations: int = 2000
     callback: Callable[[NewtonProgress], None] | None = None
     warm_start: bool = False
+    progress: bool = False  # shown by callers of the solver
 
 
 def solve(
