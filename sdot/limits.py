@@ -91,7 +91,7 @@ def check_ratio(values: _FloatArray, name: str) -> None:
 
 def _check_largest(values: _FloatArray, largest: float, name: str, what: str) -> float:
     """Refuse numbers that are too large, naming the first; return the greatest absolute value."""
-    greatest = float(np.abs(values).max(initial=0.0))
+    greatest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if not greatest > largest:
         return greatest
     index = tuple(int(i) for i in np.argwhere(np.abs(values) > largest)[0])

@@ -73,7 +73,7 @@ cdef class GridKernel:
     """A piecewise polynomial density; immutable, so any number of threads may share it.
 
     ``values`` is (nx, ny, terms, terms), the coefficient of s**p t**q on pixel (ix, iy) at
-    ``values[ix, iy, p, q]`` with s, t local coordinates in [0, 1].
+    ``values[ix, iy, p, q]`` with s, t local coordinates in [0, 1]. It is kept, not copied.
     """
 
     cdef PolynomialGrid grid
@@ -84,7 +84,8 @@ cdef class GridKernel:
     def __init__(self, x_lines, y_lines, values, bint x_uniform, bint y_uniform):
         cdef double[::1] x_view = np.array(x_lines, dtype=np.float64)
         cdef double[::1] y_view = np.array(y_lines, dtype=np.float64)
-        cdef double[:, :, :, ::1] values_view = np.array(values, dtype=np.float64, order="C")
+        values = np.ascontiguousarray(values, dtype=np.float64)
+        cdef const double[:, :, :, ::1] values_view = values
         if (
             values_view.shape[0] != x_view.shape[0] - 1
             or values_view.shape[1] != y_view.shape[0] - 1
@@ -92,7 +93,7 @@ cdef class GridKernel:
         ):
             raise ValueError("values must have shape (nx, ny, terms, terms) to match the lines")
         cdef int terms = values_view.shape[2]
-        prefix, totals = integrals_along_rows(x_view, values_view)
+        prefix, totals = integrals_along_rows(x_view, values)
         cdef double[:, :, ::1] prefix_view = prefix
         cdef double[:, ::1] totals_view = totals
         self.grid.x = GridAxis(x_view.shape[0] - 1, &x_view[0], x_uniform)
@@ -106,7 +107,7 @@ cdef class GridKernel:
         self.edge_rule = gauss_rule_of(for_edges[0], for_edges[1])
         self.moment_rule = gauss_rule_of(for_moments[0], for_moments[1])
         self.arrays = (
-            np.asarray(x_view), np.asarray(y_view), np.asarray(values_view), prefix, totals,
+            np.asarray(x_view), np.asarray(y_view), values, prefix, totals,
             for_edges, for_moments)
 
     def masses_and_edge_weights(self, tuple edges, const uint8_t[::1] is_hidden, int threads):
@@ -217,7 +218,10 @@ def pull_back(
 
 cdef integrals_along_rows(x_lines, values):
     """Integrals over x as polynomials in t: of each row up to each pixel, and of whole rows."""
-    moments = 1.0 / np.arange(1, values.shape[2] + 1)
-    running = np.cumsum(np.einsum("xypq,p,x->xyq", values, moments, np.diff(x_lines)), axis=0)
-    before = np.concatenate([np.zeros_like(running[:1]), running[: len(running) - 1]])
-    return np.ascontiguousarray(before), np.ascontiguousarray(running[len(running) - 1])
+    moments, widths = 1.0 / np.arange(1, values.shape[2] + 1), np.diff(x_lines)
+    cdef int last = len(values) - 1
+    before = np.zeros(values.shape[:3])
+    np.einsum("xypq,p,x->xyq", values[:last], moments, widths[:last], out=before[1:])
+    np.cumsum(before[1:], axis=0, out=before[1:])
+    end = np.einsum("xypq,p,x->xyq", values[last:], moments, widths[last:])[0]
+    return before, before[last] + end

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,32 @@ __all__ = [
     "check_box_shape",
     "check_coefficients",
     "check_periodic",
+    "coefficients_shape",
     "describe_frame",
     "frame_arguments",
     "grey_levels",
     "grid_lines_of",
     "grid_shape",
+    "is_large",
+    "row_blocks",
     "torus_from",
 ]
 
 # Pixels per side from which on four numbers in [0, 1] are likelier a picture than polynomials.
 _SMALLEST_PICTURE = 16
+# Numbers in an array from which on copies of it are made block by block, and not kept.
+_LARGE = 2**22
+
+
+def is_large(values: Any) -> bool:
+    """Tell whether an array is too large for copies of it to be kept."""
+    return bool(prod(np.shape(values)) > _LARGE)
+
+
+def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Return slices of the rows of an array; of one that is not large, one with all of them."""
+    rows = max(1, _LARGE // max(1, prod(shape[1:])))
+    return (slice(first, first + rows) for first in range(0, shape[0], rows))
 
 
 def grid_shape(values: Any) -> tuple[int, int]:
@@ -83,9 +100,7 @@ def check_coefficients(values: Any) -> FloatArray:
     """Return nonnegative polynomial coefficients (nx, ny, k + 1, k + 1)."""
     given = check_real_array(values, "values")
     check_sizes(given, "values")
-    shape = grid_shape(given)
-    terms = round((given.size // (shape[0] * shape[1])) ** 0.5)
-    coefficients = given.reshape(*shape, terms, terms)
+    coefficients = given.reshape(coefficients_shape(given))
     negative = find_negative_pixel(coefficients)
     if negative is not None:
         raise ValueError(
@@ -93,6 +108,13 @@ def check_coefficients(values: Any) -> FloatArray:
             "clip it or add a constant"
         )
     return coefficients
+
+
+def coefficients_shape(values: Any) -> tuple[int, int, int, int]:
+    """Return (nx, ny, k + 1, k + 1) of an array that may have no values yet."""
+    shape = np.shape(values)
+    terms = round((shape[2] if len(shape) == 3 else 1) ** 0.5)
+    return *grid_shape(values), terms, terms
 
 
 def grid_lines_of(shape: tuple[int, ...], domain: Any, knots: Any) -> tuple[FloatArray, FloatArray]:
@@ -183,9 +205,12 @@ def grey_levels(array: Any, invert: bool) -> FloatArray:
     refuse_unreadable(array, "array")
     image = to_numpy(opened_picture(array))
     white = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 1.0
-    levels = check_real_array(image, "array") / white
-    if levels.ndim == 3 and levels.shape[2] == 3:
-        levels = levels @ np.array([0.2126, 0.7152, 0.0722])
+    if image.dtype.kind in "iu" and image.ndim == 3 and is_large(image):
+        levels = np.concatenate(
+            [_luminance(image[rows], white) for rows in row_blocks(image.shape)]
+        )
+    else:
+        levels = _luminance(image, white)
     if levels.ndim != 2 or levels.size == 0:
         raise ValueError(
             "array: expected a (height, width) or (height, width, 3) image, not shape "
@@ -198,4 +223,13 @@ def grey_levels(array: Any, invert: bool) -> FloatArray:
             f"array: expected floats of at most 1 with invert=True, not {levels.max()}; "
             "divide by the white level first"
         )
-    return np.asarray(1.0 - levels)
+    return np.asarray(np.subtract(1.0, levels, out=levels))
+
+
+def _luminance(image: Any, white: float) -> FloatArray:
+    """Return what is grey, or the luminance of red, green and blue."""
+    levels = check_real_array(image, "array")
+    levels /= white
+    if levels.ndim == 3 and levels.shape[2] == 3:
+        levels = levels @ np.array([0.2126, 0.7152, 0.0722])
+    return levels

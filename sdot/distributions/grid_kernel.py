@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
+from sdot.distributions.grid_arguments import is_large, row_blocks
 from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
 from sdot.validation import FloatArray, box_corners, freeze
 
-__all__ = ["GridDensityKernel", "cell_matrix", "pixel_masses", "potential_integrals"]
+__all__ = ["GridDensityKernel", "cell_matrix", "grid_mass", "potential_integrals"]
 
 # Roundings in the moments of a piece: its corners, the triangles of a fan, and the step to the
 # centroid, which takes away up to nine tenths of the moments about a corner.
@@ -29,7 +31,10 @@ _PIECE = 32.0
 
 
 class GridDensityKernel:
-    """Integrals of a polynomial grid over power cells (see `DensityKernel`)."""
+    """Integrals of a polynomial grid over power cells (see `DensityKernel`).
+
+    Coefficients are the kernel's from then on, and read-only.
+    """
 
     def __init__(
         self,
@@ -40,9 +45,8 @@ class GridDensityKernel:
         execution: Execution = SERIAL,
     ) -> None:
         self.x_lines, self.y_lines = x_lines, y_lines
-        self.pixel_masses = pixel_masses(coefficients, x_lines, y_lines)
-        self._kernel = compiled.GridKernel(x_lines, y_lines, coefficients, uniform, uniform)
-        self._coefficients = coefficients
+        self._coefficients = freeze(np.ascontiguousarray(coefficients))
+        self._kernel = compiled.GridKernel(x_lines, y_lines, self._coefficients, uniform, uniform)
         self._execution = execution
         # The derivatives ask for those of the solution's diagram once more.
         self._moments: Latest[CellMoments] = Latest()
@@ -88,8 +92,9 @@ class GridDensityKernel:
         nodes = (terms + 1) ** 2 if terms > 1 else 0
         cancelled = 1.0
         if terms > 1:
-            sizes = pixel_masses(np.abs(self._coefficients), self.x_lines, self.y_lines)
-            cancelled = float(sizes.sum() / self.pixel_masses.sum())
+            lines = self.x_lines, self.y_lines
+            size = grid_mass(np.abs(self._coefficients), *lines)
+            cancelled = size / grid_mass(self._coefficients, *lines)
         return Rounding(merges + nodes + (_PIECE + 2 * terms) * cancelled, np.zeros(2))
 
     def smoothed(self, deviation: float) -> None:
@@ -98,7 +103,20 @@ class GridDensityKernel:
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid, each pixel taken as constant."""
         along_x = _overlaps(self.x_lines, box[:, 0], count)
-        return along_x @ self.pixel_masses @ _overlaps(self.y_lines, box[:, 1], count).T
+        along_y = _overlaps(self.y_lines, box[:, 1], count)
+        parts = (along_x[:, rows] @ masses for rows, masses in self._masses_in_blocks())
+        result: FloatArray = sum(parts, np.zeros((count, along_y.shape[1]))) @ along_y.T
+        return result
+
+    def _masses_in_blocks(self) -> Iterable[tuple[slice, FloatArray]]:
+        """Rows and the masses of their pixels; those of a large grid are not kept."""
+        if is_large(self._coefficients):
+            return mass_blocks(self._coefficients, self.x_lines, self.y_lines)
+        return self._kept_masses
+
+    @cached_property
+    def _kept_masses(self) -> list[tuple[slice, FloatArray]]:
+        return list(mass_blocks(self._coefficients, self.x_lines, self.y_lines))
 
 
 def potential_integrals(
@@ -148,11 +166,22 @@ def cell_matrix(
     return CellMatrix(cells_of, columns, blocks, shape)
 
 
-def pixel_masses(coefficients: FloatArray, x_lines: FloatArray, y_lines: FloatArray) -> FloatArray:
-    """Return the mass (nx, ny) of every pixel."""
+def mass_blocks(
+    coefficients: FloatArray, x_lines: FloatArray, y_lines: FloatArray
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Return rows of pixels and their masses (rows, ny), all in one block if they are not many."""
     integrals = 1.0 / np.arange(1, coefficients.shape[2] + 1)
-    means = np.einsum("xypq,p,q->xy", coefficients, integrals, integrals)
-    return np.asarray(means * np.diff(x_lines)[:, None] * np.diff(y_lines)[None, :])
+    widths, heights = np.diff(x_lines), np.diff(y_lines)
+    for rows in row_blocks(coefficients.shape):
+        means = np.einsum("xypq,p,q->xy", coefficients[rows], integrals, integrals)
+        means *= widths[rows, None]
+        means *= heights
+        yield rows, means
+
+
+def grid_mass(coefficients: FloatArray, x_lines: FloatArray, y_lines: FloatArray) -> float:
+    """Return the mass of all pixels."""
+    return float(sum(masses.sum() for _, masses in mass_blocks(coefficients, x_lines, y_lines)))
 
 
 def _overlaps(lines: FloatArray, interval: FloatArray, count: int) -> FloatArray:

@@ -32,7 +32,11 @@ def find_negative_pixel(coefficients: FloatArray) -> tuple[int, int] | None:
     polynomials with curves of roots of order four or more; memory is bounded.
     """
     terms = coefficients.shape[2]
-    threshold = -ROUNDING * np.abs(coefficients).max(initial=0.0)
+    greatest = max(float(coefficients.max(initial=0.0)), -float(coefficients.min(initial=0.0)))
+    threshold = -ROUNDING * greatest
+    if terms == 1:  # without copies of what may be a large picture
+        negative = np.flatnonzero(coefficients < threshold)
+        return divmod(int(negative[0]), coefficients.shape[1]) if negative.size else None
     patches = change_basis(coefficients, monomial_to_bernstein(terms)).reshape(-1, terms**2)
     pixels = np.flatnonzero(patches.min(axis=1) < threshold)
     pixel = _first_negative(patches[pixels], pixels, terms, threshold)

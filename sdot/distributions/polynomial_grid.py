@@ -26,24 +26,26 @@ from sdot.distributions.grid_arguments import (
     check_box_shape,
     check_coefficients,
     check_periodic,
+    coefficients_shape,
     describe_frame,
     frame_arguments,
     grey_levels,
     grid_lines_of,
     grid_shape,
+    is_large,
     torus_from,
 )
 from sdot.distributions.grid_derivative import GridDerivative
 from sdot.distributions.grid_kernel import (
     GridDensityKernel,
     cell_matrix,
-    pixel_masses,
+    grid_mass,
     potential_integrals,
 )
 from sdot.distributions.periodic_kernel import PeriodicKernel
 from sdot.distributions.sampling import sample_polynomial_grid
 from sdot.execution import SERIAL, Execution
-from sdot.frameworks import common_framework, framework_of
+from sdot.frameworks import common_framework, framework_of, to_numpy
 from sdot.limits import check_factor
 from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, box_corners, check_mass, freeze
@@ -138,6 +140,19 @@ class PolynomialGrid(Density[Array_co]):
         periodic: bool = False,
     ) -> None:
         common_framework(values, domain)
+        self._set_up(values, domain, knots, mass, periodic)
+
+    def _set_up(
+        self,
+        values: Any,
+        domain: Any,
+        knots: Any,
+        mass: float | None,
+        periodic: bool,
+        *,
+        is_own: bool = False,
+    ) -> None:
+        """Keep the arguments; of values that are not the caller's no copy is needed."""
         is_parameter = framework_of(domain) in ("jax", "torch")
         if is_parameter and knots is not None:
             raise ValueError("knots: expected either domain or knots, not both; leave out one")
@@ -145,7 +160,7 @@ class PolynomialGrid(Density[Array_co]):
         if is_parameter:
             check_box_shape(domain)
         self._parameters = {
-            "values": kept(values, "values"),
+            "values": freeze(values) if is_own else kept(values, "values"),
             "domain": domain if is_parameter else None,
         }
         self._options = {
@@ -156,7 +171,7 @@ class PolynomialGrid(Density[Array_co]):
         }
         if self.has_values:
             beware_of_pictures(self.values)
-            self.coefficients, self.x_lines  # noqa: B018  (checks the values)
+            self._scaled, self.x_lines  # noqa: B018  (checks the values)
 
     @classmethod
     def from_image(
@@ -193,29 +208,42 @@ class PolynomialGrid(Density[Array_co]):
             height, width = levels.shape
             longer = max(height, width)
             domain = ((0.0, 0.0), (width / longer, height / longer))
-        return cls(levels[::-1].T, domain=domain, mass=mass, periodic=periodic)
+        values = levels[::-1].copy().T
+        del levels
+        density: Any = cls.__new__(cls)
+        density._set_up(values, domain, None, mass, periodic, is_own=True)
+        return density  # type: ignore[no-any-return]
 
     @property
     def values(self) -> Any:
         """The ``values`` argument, of NumPy arrays a read-only copy."""
         return self._parameters["values"]
 
-    @computed
+    @property
     def coefficients(self) -> FloatArray:
         """Read-only coefficients (nx, ny, k + 1, k + 1), scaled to the mass asked for."""
-        return self._scaled[0]
+        known = self._scaled[0]
+        return freeze(self._new_coefficients()) if known is None else known
+
+    def _new_coefficients(self) -> FloatArray:
+        """An array of the coefficients that nobody else has."""
+        values = self.snapshot.values
+        result = np.array(to_numpy(values), dtype=np.float64, order="C")
+        result *= self._scaled[1]
+        return result.reshape(coefficients_shape(values))
 
     @computed
-    def _scaled(self) -> tuple[FloatArray, float]:
-        """The coefficients, and the factor by which they were scaled."""
+    def _scaled(self) -> tuple[FloatArray | None, float]:
+        """The coefficients, unless there are too many to be kept, and how they are scaled."""
         coefficients = check_coefficients(self.values)
-        total = float(pixel_masses(coefficients, self.x_lines, self.y_lines).sum())
+        total = grid_mass(coefficients, self.x_lines, self.y_lines)
         if not total > 0:
             raise ValueError("values: expected a density with positive mass, not zero everywhere")
         mass = self._options["mass"]
         factor = check_factor(total, mass)
-        if mass is not None:
-            coefficients *= factor
+        if is_large(coefficients):
+            return None, factor
+        coefficients *= factor
         return freeze(coefficients), factor
 
     @computed
@@ -238,7 +266,7 @@ class PolynomialGrid(Density[Array_co]):
     @property
     def degree(self) -> int:
         """The polynomial degree per axis."""
-        return int(self.coefficients.shape[2]) - 1
+        return coefficients_shape(self.values)[2] - 1
 
     @computed
     def box(self) -> FloatArray:
@@ -280,7 +308,7 @@ class PolynomialGrid(Density[Array_co]):
         mass: float | None = self._options["mass"]
         if mass is not None:
             return mass
-        return float(pixel_masses(self.coefficients, self.x_lines, self.y_lines).sum())
+        return grid_mass(self.coefficients, self.x_lines, self.y_lines)
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -310,12 +338,19 @@ class PolynomialGrid(Density[Array_co]):
         powers = np.arange(self.degree + 1)
         heights: FloatArray = np.einsum(
             "...pq,...p,...q->...",
-            self.coefficients[x, y],
+            self._coefficients_at(x, y),
             s[..., None] ** powers,
             t[..., None] ** powers,
         )
         inside = ((points >= self.box[0]) & (points <= self.box[1])).all(axis=-1)
         return np.where(inside, heights, 0.0)
+
+    def _coefficients_at(self, x: npt.NDArray[np.intp], y: npt.NDArray[np.intp]) -> FloatArray:
+        known, factor = self._scaled
+        if known is not None:
+            return known[x, y]
+        found = np.asarray(to_numpy(self.values)[x, y], dtype=np.float64) * factor
+        return found.reshape(*x.shape, self.degree + 1, self.degree + 1)
 
     def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Return independent random points (count, 2) of the density."""
@@ -329,7 +364,9 @@ class PolynomialGrid(Density[Array_co]):
             lines.append((grid_lines[low : high + 1] - frame.origin[k]) / frame.scale[k])
             used.append(slice(low, high))
         scale = float(np.prod(frame.scale)) / self.total_mass
-        coefficients = self.coefficients[used[0], used[1]] * scale
+        known = self._scaled[0]
+        coefficients = (self._new_coefficients() if known is None else known)[used[0], used[1]]
+        coefficients = np.multiply(coefficients, scale, out=coefficients if known is None else None)
         x_lines, y_lines = lines
         is_uniform = self._options["is_uniform"]
         kernel = GridDensityKernel(x_lines, y_lines, coefficients, is_uniform, execution)
