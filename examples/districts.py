@@ -2,7 +2,8 @@
 
 The outline comes as GeoJSON has it: closed rings, of which those after the first are holes. The
 districts are power cells cut to it, whose sites are their barycentres: so they are compact. Right:
-most people live in towns, where districts are small.
+most people live in towns, where districts are small; as densities these are bells, restricted to
+the land.
 """
 
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sdot import Polygon, PowerDiagram, lloyd, optimal_transport_plan
+from sdot import Polygon, PowerDiagram, SumOfGaussians, lloyd, optimal_transport_plan
 from sdot.plot import plot_diagram
 
 GEOMETRY = {
@@ -31,12 +32,6 @@ TOWNS = ((6.5, 3.6, 0.4, 0.3), (3.9, 5.3, 0.3, 0.2), (1.7, 1.3, 0.25, 0.15))  # 
 DISTRICTS = 32
 
 
-def town(x: float, y: float, radius: float) -> Polygon:
-    """A regular octagon."""
-    angles = np.arange(8) * np.pi / 4
-    return Polygon(np.array([x, y]) + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1))
-
-
 def districts(density) -> PowerDiagram:
     """Compact cells of equal mass."""
     sites = lloyd(density.sample(DISTRICTS, 1), density, tol=1e-5).diracs
@@ -45,7 +40,9 @@ def districts(density) -> PowerDiagram:
 
 outline, *lakes = GEOMETRY["coordinates"]
 country = Polygon(outline, holes=lakes)
-people = sum((share * town(x, y, r) for x, y, r, share in TOWNS), start=0.35 * country)
+x, y, radii, shares = np.transpose(TOWNS)
+towns = SumOfGaussians(np.stack([x, y], axis=1), (radii / 2) ** 2, shares)
+people = 0.35 * country + towns.restricted(outline, 0.65, holes=lakes)
 
 figure, axes = plt.subplots(1, 2, figsize=(13, 5.6), layout="constrained")
 for ax, density, name in ((axes[0], country, "area"), (axes[1], people, "population")):

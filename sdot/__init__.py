@@ -11,6 +11,7 @@ from sdot.distributions.box import Box
 from sdot.distributions.mesh import Mesh
 from sdot.distributions.polygon import Polygon
 from sdot.distributions.polynomial_grid import PolynomialGrid
+from sdot.distributions.restricted_density import RestrictedDensity
 from sdot.distributions.spline_grid import SplineGrid
 from sdot.distributions.sum_of_densities import SumOfDensities
 from sdot.distributions.sum_of_diracs import SumOfDiracs, SumOfWeightedDiracs
@@ -43,6 +44,7 @@ __all__ = [
     "Polygon",
     "PolynomialGrid",
     "PowerDiagram",
+    "RestrictedDensity",
     "SplineGrid",
     "SumOfDensities",
     "SumOfDiracs",

@@ -44,6 +44,7 @@ class DiagramArrays(Record):
     hidden_sites: IndexArray
 
     is_periodic: ClassVar[bool] = False
+    is_cut: ClassVar[bool] = False  # cells leave out a part of the density's support
 
     def check_parts(self) -> None:
         """Refuse arrays that native code could not read."""

@@ -54,6 +54,9 @@ DENSITIES = {
     "box": lambda: Box(((0, 0), (2, 1))),
     "mixture": lambda: SumOfGaussians([[0.2, 0.3], [0.8, 0.7]], [0.02, 0.03], [1, 2]),
     "cut": lambda: SumOfGaussians([[0.2, 0.3]], [0.02], domain=((0, 0), (1, 1))),
+    "restricted": lambda: PolynomialGrid(torch.tensor(VALUES)).restricted(
+        [[0.1, 0], [1, 0], [0.5, 0.9]], holes=[[[0.5, 0.1], [0.6, 0.1], [0.5, 0.3]]]
+    ),
     "sum": lambda: 0.25 * Box() + 0.75 * SumOfGaussians([[0.2, 0.3]], [[0.02, 0.1]]),
 }
 

@@ -34,6 +34,7 @@ from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, check_points
 
 if TYPE_CHECKING:
+    from sdot.distributions.restricted_density import RestrictedDensity
     from sdot.distributions.sum_of_densities import SumOfDensities
 
 __all__ = [
@@ -217,6 +218,9 @@ class Density(Drawn, Distribution[Array_co]):
     plotter = "plot_density"
     __array_ufunc__ = None  # NumPy's numbers leave products to __rmul__
     make_sum: ClassVar[Callable[[Sequence[tuple[Any, Density]]], SumOfDensities]]
+    make_restricted: ClassVar[
+        Callable[[Density, Any, float | None, Sequence[Any]], RestrictedDensity]
+    ]
 
     def __add__(self, other: Density[Other]) -> SumOfDensities[Array_co | Other]:
         """Return the sum with another density."""
@@ -236,6 +240,41 @@ class Density(Drawn, Distribution[Array_co]):
         if is_number and not (np.isfinite(float(divisor)) and float(divisor) > 0):
             raise ValueError(f"divisor: expected a positive finite number, not {divisor!r}")
         return Density.make_sum([(1.0 / float(divisor) if is_number else divisor, self)])
+
+    def restricted(
+        self, polygon: Any, mass: float | None = 1, *, holes: Sequence[Any] = ()
+    ) -> RestrictedDensity[Array_co]:
+        """Return the density inside a polygon, and zero outside of it.
+
+        Parameters
+        ----------
+        polygon : array_like
+            The corners (k, 2) of a simple polygon, convex or not, in either orientation, or
+            ``((x_min, y_min), (x_max, y_max))``.
+        mass : float or None, optional
+            What is left is scaled to this total mass, 1 by default; None leaves it as it is.
+        holes : sequence of array_like, (h, 2), optional
+            Polygons inside of it where the density is zero, as in `Polygon`.
+
+        Returns
+        -------
+        RestrictedDensity
+            Exact up to rounding, for densities of any kind that are not periodic, and
+            differentiable in their arrays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As of `RestrictedDensity`.
+
+        Examples
+        --------
+        >>> from sdot import Box
+        >>> half = Box(((0, 0), (2, 2)), mass=4).restricted([[0, 0], [2, 0], [2, 2]], mass=None)
+        >>> half.total_mass, half.evaluate([[1.5, 0.5], [0.5, 1.5]])
+        (2.0, array([1., 0.]))
+        """
+        return Density.make_restricted(self, polygon, mass, holes)
 
     @property
     @abstractmethod

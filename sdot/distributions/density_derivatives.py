@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from copy import copy
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ __all__ = [
     "Gradients",
     "NoDerivative",
     "NormalisedDerivative",
+    "ScalableDerivative",
     "Tangents",
 ]
 
@@ -108,6 +110,27 @@ class CellMatrix:
         return self.of_parameters(AffineFunction(np.ones(count), np.zeros((count, 2))))
 
 
+@runtime_checkable
+class ScalableDerivative(Protocol):
+    """A derivative (see `DensityDerivative`) that can be one with the mass in its cells fixed."""
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether the density is scaled to its mass."""
+
+    def normalised_to(self, total_mass: float) -> Self:
+        """The same of the density that is scaled to have this mass, which it has, in the cells."""
+
+    def push_forward(self, tangents: Tangents) -> AffineFunction:
+        """As of any derivative."""
+
+    def pull_back(self, function: AffineFunction) -> Gradients:
+        """As of any derivative."""
+
+    def curvature(self, tangents: Tangents) -> Gradients:
+        """As of any derivative."""
+
+
 class NormalisedDerivative(ABC):
     """How the integrals of a density change with its arrays (see `DensityDerivative`).
 
@@ -117,6 +140,17 @@ class NormalisedDerivative(ABC):
 
     def __init__(self, matrix: CellMatrix, total_mass: float, *, is_normalised: bool) -> None:
         self._matrix, self._total_mass, self._is_normalised = matrix, total_mass, is_normalised
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether the density is scaled to its mass."""
+        return self._is_normalised
+
+    def normalised_to(self, total_mass: float) -> Self:
+        """The same of the density that is scaled to have this mass, which it has, in the cells."""
+        result = copy(self)
+        result._total_mass, result._is_normalised = total_mass, True
+        return result
 
     @property
     @abstractmethod

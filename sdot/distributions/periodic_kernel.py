@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.cell_parts import merged_moments
 from sdot.distributions.density import CellMoments, DensityKernel, EdgeMoments, Rounding
 from sdot.memo import Latest
 from sdot.periodic_diagrams import PeriodicDiagram
-from sdot.validation import FloatArray, freeze
+from sdot.validation import FloatArray
 
 __all__ = ["PeriodicKernel"]
 
@@ -59,19 +60,9 @@ class PeriodicKernel:
 
     def _moments_of(self, diagram: DiagramArrays) -> CellMoments:
         assert isinstance(diagram, PeriodicDiagram)
-        pieces, site_of = self._kernel.moments(diagram.copies), diagram.site_of
-        count = len(diagram.positions)
-        filled = np.flatnonzero(pieces.masses > 0)
-        site = site_of[filled]
-        masses = np.bincount(site, pieces.masses[filled], count).astype(np.float64)
-        own = pieces.masses[filled] / masses[site]
-        points = pieces.centroids[filled] - diagram.shifts[filled]
-        centroids = _sums(site, own[:, None] * points, count)
-        x, y = (points - centroids[site]).T
-        apart = pieces.masses[filled, None] * np.stack([x * x, x * y, y * y], axis=1)
-        second = _sums(site, pieces.second_moments[filled] + apart, count)
-        centroids[~(masses > 0)] = np.nan
-        return CellMoments(freeze(masses), freeze(centroids), freeze(second))
+        pieces = self._kernel.moments(diagram.copies)
+        from_sites = pieces._replace(centroids=pieces.centroids - diagram.shifts)
+        return merged_moments(from_sites, diagram.site_of, len(diagram.positions))
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge.
@@ -109,12 +100,6 @@ class PeriodicKernel:
 
     def smoothed(self, deviation: float) -> None:
         """No convolution with a Gaussian."""
-
-
-def _sums(site: IndexArray, values: FloatArray, count: int) -> FloatArray:
-    """Sums (count, k) of values (c, k) over the pieces of each site."""
-    columns = [np.bincount(site, column, count) for column in values.T]
-    return np.stack(columns, axis=1).astype(np.float64)
 
 
 def _names(diagram: PeriodicDiagram) -> IndexArray:

@@ -23,7 +23,7 @@ from sdot.validation import (
     transpose_hint,
 )
 
-__all__ = ["Polygon", "check_simple_polygon", "is_convex"]
+__all__ = ["Polygon", "check_holes", "check_simple_polygon", "is_convex"]
 
 
 class Polygon(PiecewiseAffineDensity[NumpyArray]):
@@ -79,7 +79,7 @@ class Polygon(PiecewiseAffineDensity[NumpyArray]):
             raise TypeError("mass: expected a positive number, not None")
         self._parameters = {}
         corners = freeze(check_simple_polygon(vertices, "vertices"))
-        self._options = {"vertices": corners, "holes": _check_holes(corners, holes), "mass": total}
+        self._options = {"vertices": corners, "holes": check_holes(corners, holes), "mass": total}
 
     @property
     def vertices(self) -> FloatArray:
@@ -170,7 +170,7 @@ def _rings(rings: Sequence[FloatArray]) -> tuple[FloatArray, npt.NDArray[np.int6
     return np.concatenate(list(rings)), np.cumsum([0, *sizes], dtype=np.int64)
 
 
-def _check_holes(corners: FloatArray, holes: Any) -> tuple[FloatArray, ...]:
+def check_holes(corners: FloatArray, holes: Any) -> tuple[FloatArray, ...]:
     """Return the holes of a polygon, clockwise."""
     if isinstance(holes, str) or not hasattr(holes, "__len__"):
         raise TypeError(f"holes: expected a sequence of arrays of shape (h, 2), not {holes!r}")

@@ -17,7 +17,16 @@ import numpy as np
 
 from sdot.validation import FloatArray
 
-__all__ = ["Segments", "cancelled", "clipped", "overlay", "rings_of", "segments_of", "winding"]
+__all__ = [
+    "Segments",
+    "cancelled",
+    "clipped",
+    "is_left_turn",
+    "overlay",
+    "rings_of",
+    "segments_of",
+    "winding",
+]
 
 Point = tuple[Fraction, Fraction]
 Segments = FloatArray  # (s, 2, 2): starts and ends
@@ -66,6 +75,11 @@ def overlay(
 def winding(start: FloatArray, end: FloatArray, segments: Segments) -> int:
     """Return how often a region's rings wind around the middle of a segment apart from them."""
     return _windings(_exact(start), _exact(end), segments)[0]
+
+
+def is_left_turn(a: FloatArray, b: FloatArray, c: FloatArray) -> bool:
+    """Tell whether three points turn left or go straight on. Exact."""
+    return _turn(_exact(a), _exact(b), _exact(c)) >= 0
 
 
 def clipped(polygon: FloatArray, segments: Segments, near: Segments) -> list[FloatArray]:

@@ -24,6 +24,7 @@ __all__ = [
     "sample_affine_triangles",
     "sample_gaussian_in_polygon",
     "sample_polynomial_grid",
+    "until",
 ]
 
 Generator = np.random.Generator
@@ -84,7 +85,7 @@ def sample_polynomial_grid(
             axis=1,
         )
 
-    return _until(count, propose)
+    return until(count, propose)
 
 
 def sample_affine_triangles(
@@ -128,11 +129,11 @@ def sample_gaussian_in_polygon(
         inside = (sides[:, 0] * gaps[..., 1] >= sides[:, 1] * gaps[..., 0]).all(axis=1)
         return np.asarray(points[inside])
 
-    points = _until(count, propose)
+    points = until(count, propose)
     return np.asarray(mean + points @ np.array([[x, y], [-y, x]]) @ factor.T)
 
 
-def _until(count: int, propose: Callable[[int], FloatArray]) -> FloatArray:
+def until(count: int, propose: Callable[[int], FloatArray]) -> FloatArray:
     """Return the first proposals kept (count, 2), in rounds of as many as are likely needed."""
     found: list[FloatArray] = [np.empty((0, 2))]
     missing, tried, kept = count, 0, 0

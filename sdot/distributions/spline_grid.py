@@ -31,7 +31,7 @@ from sdot.execution import SERIAL, Execution
 from sdot.frameworks import common_framework, framework_of
 from sdot.limits import check_sizes
 from sdot.periodic_diagrams import Torus
-from sdot.validation import FloatArray, check_mass, check_real_array, freeze
+from sdot.validation import FloatArray, box_corners, check_mass, check_real_array, freeze
 
 __all__ = ["SplineGrid"]
 
@@ -212,12 +212,16 @@ class SplineGrid(Density[Array_co]):
     @property
     def box(self) -> FloatArray:
         """``[[x_min, y_min], [x_max, y_max]]``."""
-        return self.grid.box
+        lines = self._options["grid_lines"]
+        if lines is None:
+            return self.grid.box
+        x, y = lines  # known without values
+        return freeze(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
 
     @property
     def domain(self) -> FloatArray:
         """The corners (4, 2) of the grid."""
-        return self.grid.domain
+        return box_corners(self.box)
 
     @property
     def limited_nodes(self) -> npt.NDArray[np.bool_]:
@@ -299,6 +303,15 @@ class SplineDerivative:
 
     def __init__(self, spline: SplineGrid, grid: GridDerivative) -> None:
         self._spline, self._grid = spline, grid
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether the density is scaled to its mass."""
+        return self._grid.is_normalised
+
+    def normalised_to(self, total_mass: float) -> SplineDerivative:
+        """The same of the density that is scaled to have this mass, which it has, in the cells."""
+        return SplineDerivative(self._spline, self._grid.normalised_to(total_mass))
 
     def push_forward(self, tangents: Tangents) -> AffineFunction:
         """Integrals of d rho over the cells."""

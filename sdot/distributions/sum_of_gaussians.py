@@ -313,7 +313,8 @@ class SumOfGaussians(Density[Array_co]):
         kernel = cast(MixtureDensityKernel, self.kernel(frame, execution))
         # The total mass is held fixed.
         potential = potential.recentred(kernel.moments(diagram))
-        masses, means, covariances = kernel.pull_back(diagram, potential, self.domain is not None)
+        has_border = self.domain is not None or diagram.is_cut
+        masses, means, covariances = kernel.pull_back(diagram, potential, has_border)
         scale, total = frame.scale, self.total_mass
         found = [total * means / scale]
         xx, xy, yy = total * covariances.T

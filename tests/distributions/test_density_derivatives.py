@@ -12,7 +12,8 @@ from sdot.distributions.density import CellPotential, Density, Frame, SolvedCell
 from sdot.distributions.density_derivatives import AffineFunction, NormalisedDerivative
 from sdot.execution import Execution
 
-SIMPLE = [kind for kind in DENSITIES if kind != "sum" and "spline" not in kind]
+COMPOUND = ("sum", "spline", "restricted")
+SIMPLE = [kind for kind in DENSITIES if not any(word in kind for word in COMPOUND)]
 FRAME = Frame(np.array([0.1, -0.2]), np.array([1.5, 0.8]))
 
 

@@ -37,6 +37,7 @@ DENSITIES: dict[str, Density] = {
     "a mixture far from its domain": SumOfGaussians(
         [[-1.0, -0.5]], 0.05 * np.eye(2)[None], domain=((0, 0), (1, 1))
     ),
+    "a mixture restricted to a polygon": MIXTURE.restricted(L, mass=3),
     "a sum": 0.3 * Polygon(L) + MIXTURE + 0.2 * Box(((0.5, 0.5), (1, 1))),
 }
 

@@ -42,6 +42,9 @@ def _sum(rng: np.random.Generator) -> Density:
     return 0.5 * image + 2 * _mixture(rng, 3) + Box()
 
 
+_NOTCHED = [[0.1, 0.1], [0.9, 0.0], [1.0, 0.9], [0.5, 0.4], [0.0, 1.0]]
+
+
 DENSITIES: dict[str, Make] = {
     "image": lambda rng: PolynomialGrid(rng.uniform(0.5, 2, (5, 7)), ((-1, 2), (1, 3)), mass=3),
     "image as it is": lambda rng: PolynomialGrid(rng.uniform(0.5, 2, (5, 7)), mass=None),
@@ -60,4 +63,6 @@ DENSITIES: dict[str, Make] = {
     "mixture of rank 3": lambda rng: _mixture(rng, 3),
     "mixture on a triangle": lambda rng: _mixture(rng, 3, _TRIANGLE),
     "sum": _sum,
+    "restricted grid": lambda rng: PolynomialGrid(_grid(rng, 1)).restricted(_NOTCHED, 2),
+    "restricted mixture": lambda rng: _mixture(rng, 3).restricted(_NOTCHED),
 }
