@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,22 @@ from sdot.validation import FloatArray
 
 IndexArray = npt.NDArray[np.int32]
 
-__all__ = ["DiagramArrays", "DiagramBuilder", "IndexArray"]
+__all__ = ["CellsNearDiscs", "DiagramArrays", "DiagramBuilder", "IndexArray"]
+
+
+class CellsNearDiscs(NamedTuple):
+    """Polygons with all of the cells that is in their discs, as the compiled kernels take them.
+
+    Attributes
+    ----------
+    points, offsets : corners (p, 2) and offsets (n + 1,): cells within their discs as they are,
+        others cut to boxes around them.
+    discs : centres (n, 2), squared radii (n,), and flags (n,), 0 for cells within their discs.
+    """
+
+    points: FloatArray
+    offsets: npt.NDArray[np.int64]
+    discs: tuple[FloatArray, FloatArray, npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +123,16 @@ class DiagramArrays(Record):
         return polygon_kernels.cell_polygons(  # type: ignore[no-any-return]
             self.edges, *self.cells, self.is_hidden, domain, execution.threads
         )
+
+    def polygons_near_discs(
+        self, domain: FloatArray, squared_radii: FloatArray, execution: Execution = SERIAL
+    ) -> CellsNearDiscs:
+        """Those of `polygons` near discs around their sites, of squared radii (n,)."""
+        radii = np.ascontiguousarray(squared_radii, dtype=np.float64)
+        points, offsets, is_cut = polygon_kernels.cells_near_discs(
+            *self.polygons(domain, execution), self.positions, radii, execution.threads
+        )
+        return CellsNearDiscs(points, offsets, (self.positions, radii, is_cut))
 
     # On a torus a cell has a piece for each copy of its site; in the plane it is one of its own.
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["gauss_rule", "gauss_rules"]
+__all__ = ["cut_rules", "gauss_rule", "gauss_rules"]
 
 FloatArray = npt.NDArray[np.float64]
+Rule = tuple[FloatArray, FloatArray]
 
 
-def gauss_rule(count: int) -> tuple[FloatArray, FloatArray]:
+def gauss_rule(count: int) -> Rule:
     """Return the nodes and weights of the rule with so many nodes."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     return 0.5 * (nodes + 1.0), 0.5 * weights
 
 
-def gauss_rules(most: int) -> tuple[FloatArray, FloatArray]:
+def gauss_rules(most: int) -> Rule:
     """Return those of the rules with 1, 2, ... nodes, one after the other."""
     rules = [gauss_rule(count) for count in range(1, most + 1)]
     return np.concatenate([rule[0] for rule in rules]), np.concatenate([rule[1] for rule in rules])
+
+
+def cut_rules(degree: int) -> tuple[Rule, Rule]:
+    """Return those of `caps.hpp` for polynomials of a total degree: inner and outer."""
+    return gauss_rule(degree // 2 + 1), gauss_rule(degree + 8)

@@ -32,6 +32,10 @@ cdef extern from "diagram/cell_polygons.hpp" namespace "sdot::diagram" nogil:
     void c_polygon_moments "sdot::diagram::polygon_moments"(
         const ConvexPolygons&, int, const MomentArrays&) except +
 
+cdef extern from "diagram/discs.hpp" namespace "sdot::diagram" nogil:
+    vector[Point] c_cells_near_discs "sdot::diagram::cells_near_discs"(
+        const ConvexPolygons&, const double*, const double*, int, int64_t*, uint8_t*) except +
+
 cdef extern from "diagram/cell_boxes.hpp" namespace "sdot::diagram" nogil:
     void c_cell_boxes "sdot::diagram::cell_boxes"(
         const double*, const int32_t*, const int32_t*, size_t, size_t, double*)
@@ -64,11 +68,43 @@ def cell_polygons(
     cdef vector[Point] points
     with nogil:
         points = c_cell_polygons(diagram, &is_hidden[0], corners, threads, &offsets_view[0])
+    return point_array(points), offsets
+
+
+cdef point_array(const vector[Point]& points):
     result = np.empty((points.size(), 2))
-    cdef double[:, ::1] result_view = result
+    cdef double[:, ::1] view = result
     if points.size():
-        memcpy(&result_view[0, 0], points.data(), points.size() * sizeof(Point))
-    return result, offsets
+        memcpy(&view[0, 0], points.data(), points.size() * sizeof(Point))
+    return result
+
+
+def cells_near_discs(
+    const double[:, ::1] points,
+    const int64_t[::1] offsets,
+    const double[:, ::1] centres,
+    const double[::1] squared_radii,
+    int threads,
+):
+    """Cells near discs: those within their discs as they are, others cut to boxes around them.
+
+    Returns points and offsets, as of `cell_polygons`, and flags (n,) that are 0 for cells within
+    their discs. There is no disc where the squared radius is not positive.
+    """
+    cdef ConvexPolygons cells = convex_polygons(points, offsets)
+    if not (centres.shape[0] == squared_radii.shape[0] == <Py_ssize_t>cells.count):
+        raise ValueError("every cell must have a centre and a squared radius")
+    near_offsets = np.zeros(cells.count + 1, dtype=np.int64)
+    is_cut = np.zeros(cells.count, dtype=np.uint8)
+    cdef int64_t[::1] offsets_view = near_offsets
+    cdef uint8_t[::1] is_cut_view = is_cut
+    cdef vector[Point] near
+    if cells.count:
+        with nogil:
+            near = c_cells_near_discs(
+                cells, &centres[0, 0], &squared_radii[0], threads, &offsets_view[0],
+                &is_cut_view[0])
+    return point_array(near), near_offsets, is_cut
 
 
 def polygon_moments(const double[:, ::1] points, const int64_t[::1] offsets, int threads):

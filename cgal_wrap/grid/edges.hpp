@@ -189,6 +189,18 @@ void walk_all_edges(const DiagramEdges& diagram, const PolynomialGrid& grid, con
     });
 }
 
+// The masses of cells from the integrals along their edges.
+inline void add_green(const DiagramEdges& diagram, const std::uint8_t* is_hidden,
+                      const PolynomialGrid& grid, const EdgeGeometry& geometry, const double* green,
+                      double* masses) {
+    std::fill(masses, masses + diagram.sites.count, 0.0);
+    for (std::size_t e = 0; e < diagram.count; ++e) {
+        masses[diagram.left(e)] += green[e];
+        masses[diagram.right(e)] -= green[e];
+    }
+    RightSide(diagram, grid, geometry).add_to(masses, is_hidden, geometry);
+}
+
 // masses[i] = rho(C_i); edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of rho along edge e.
 inline void masses_and_edge_weights(const DiagramEdges& diagram, const std::uint8_t* is_hidden,
                                     const PolynomialGrid& grid, const GaussRule& rule, int threads,
@@ -198,12 +210,7 @@ inline void masses_and_edge_weights(const DiagramEdges& diagram, const std::uint
     with_constant_terms(grid.terms, [&](auto terms) {
         walk_all_edges<terms>(diagram, grid, rule, geometry, threads, green.data(), edge_weights);
     });
-    std::fill(masses, masses + diagram.sites.count, 0.0);
-    for (std::size_t e = 0; e < diagram.count; ++e) {
-        masses[diagram.left(e)] += green[e];
-        masses[diagram.right(e)] -= green[e];
-    }
-    RightSide(diagram, grid, geometry).add_to(masses, is_hidden, geometry);
+    add_green(diagram, is_hidden, grid, geometry, green.data(), masses);
 }
 
 }  // namespace sdot::grid

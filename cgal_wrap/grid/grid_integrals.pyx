@@ -25,8 +25,16 @@ from cgal_wrap.diagram.diagrams cimport (
     gauss_rule_of,
     moment_arrays,
 )
+from cgal_wrap.diagram.discs cimport (
+    CutRules,
+    DiscMassArrays,
+    Discs,
+    cut_rules_of,
+    disc_mass_arrays,
+    discs_of,
+)
 
-from sdot.cgal_wrap.base.gauss_rules import gauss_rule
+from sdot.cgal_wrap.base.gauss_rules import cut_rules, gauss_rule
 
 join_process()
 
@@ -58,6 +66,14 @@ cdef extern from "grid/edge_moments.hpp" namespace "sdot::grid" nogil:
     void c_edge_moments "sdot::grid::edge_moments"(
         const DiagramEdges&, const PolynomialGrid&, const GaussRule&, int,
         const EdgeMomentArrays&) except +
+
+cdef extern from "grid/discs.hpp" namespace "sdot::grid" nogil:
+    void c_disc_masses "sdot::grid::disc_masses"(
+        const DiagramEdges&, const uint8_t*, const ConvexPolygons&, const Discs&,
+        const PolynomialGrid&, const CutRules&, int, const DiscMassArrays&) except +
+    void c_disc_moments "sdot::grid::disc_moments"(
+        const ConvexPolygons&, const Discs&, const PolynomialGrid&, const CutRules&, int,
+        const MomentArrays&) except +
 
 cdef extern from "grid/cell_blocks.hpp" namespace "sdot::grid" nogil:
     CellBlocks c_cell_blocks "sdot::grid::cell_blocks"(
@@ -148,6 +164,51 @@ cdef class GridKernel:
         cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
         with nogil:
             c_cell_moments(self.grid, self.moment_rule, polygons, threads, moments)
+        return masses, centroids, second_moments
+
+    def disc_masses(
+        self,
+        tuple edges,
+        const uint8_t[::1] is_hidden,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        tuple discs,
+        int threads,
+    ):
+        """Masses of cells cut by discs (n,), the integrals of the density along the edges in the
+        discs over twice the sites' distances (e,), and half of those over the angle along arcs
+        (n,).
+
+        ``edges``: see diagrams.pxd; ``points`` and ``offsets``: cells near the discs, inside of the
+        grid; ``discs``: see diagrams.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        cdef ConvexPolygons cells = convex_polygons(points, offsets)
+        cdef Discs around = discs_of(discs)
+        rules = cut_rules(2 * self.grid.terms - 2)
+        cdef CutRules on_parts = cut_rules_of(rules)
+        masses, arc_weights = np.empty(cells.count), np.empty(cells.count)
+        edge_weights = np.empty(diagram.count)
+        cdef DiscMassArrays result = disc_mass_arrays(masses, edge_weights, arc_weights)
+        with nogil:
+            c_disc_masses(
+                diagram, &is_hidden[0], cells, around, self.grid, on_parts, threads, result)
+        return masses, edge_weights, arc_weights
+
+    def disc_moments(
+        self, const double[:, ::1] points, const int64_t[::1] offsets, tuple discs, int threads
+    ):
+        """Those of `cell_moments` for cells cut by discs; arguments are those of `disc_masses`."""
+        cdef ConvexPolygons cells = convex_polygons(points, offsets)
+        cdef Discs around = discs_of(discs)
+        rules = cut_rules(2 * self.grid.terms)
+        cdef CutRules on_parts = cut_rules_of(rules)
+        masses = np.empty(cells.count)
+        centroids = np.empty((cells.count, 2))
+        second_moments = np.empty((cells.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        with nogil:
+            c_disc_moments(cells, around, self.grid, on_parts, threads, moments)
         return masses, centroids, second_moments
 
 

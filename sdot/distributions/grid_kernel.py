@@ -18,6 +18,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
+from sdot.distributions.disc_kernel import DiscMasses
 from sdot.distributions.grid_arguments import is_large, row_blocks
 from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
@@ -73,6 +74,19 @@ class GridDensityKernel:
         for array in moments:
             freeze(array)
         return moments
+
+    def disc_masses(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscMasses:
+        """Masses of the cells within their discs, with the weights of edges and arcs."""
+        cells = diagram.polygons_near_discs(box_corners(self.box), squared_radii, self._execution)
+        masses = self._kernel.disc_masses(
+            diagram.edges, diagram.is_hidden, *cells, self._execution.threads
+        )
+        return DiscMasses(*masses)
+
+    def disc_moments(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell within its disc."""
+        cells = diagram.polygons_near_discs(box_corners(self.box), squared_radii, self._execution)
+        return CellMoments(*self._kernel.disc_moments(*cells, self._execution.threads))
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""

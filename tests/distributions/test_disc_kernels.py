@@ -2,42 +2,282 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from support.discs import SlowDiscKernel
+from support.problems import random_coefficients, random_lines
 
 from sdot.diagrams import DiagramArrays
+from sdot.distributions.disc_kernel import DiscKernel, cuts_discs
+from sdot.distributions.grid_kernel import GridDensityKernel
+from sdot.execution import Execution
+from sdot.validation import FloatArray
 
 UNIT = np.array([0.0, 1.0])
 
 
-def uniform() -> SlowDiscKernel:
-    return SlowDiscKernel(UNIT, UNIT, np.ones((1, 1, 1, 1)), True)
+def uniform(pixels: int = 1) -> GridDensityKernel:
+    lines = np.linspace(0, 1, pixels + 1)
+    return GridDensityKernel(lines, lines, np.ones((pixels, pixels, 1, 1)), True)
+
+
+def one_site(x: float, y: float) -> DiagramArrays:
+    return DiagramArrays.build(np.array([[x, y]], dtype=float), np.zeros(1))
+
+
+class Problem(NamedTuple):
+    """A random polynomial grid, sites in and around it, and discs."""
+
+    lines: tuple[FloatArray, FloatArray]
+    coefficients: FloatArray
+    diagram: DiagramArrays
+    squared_radii: FloatArray
+
+    @property
+    def kernel(self) -> GridDensityKernel:
+        return GridDensityKernel(*self.lines, self.coefficients, False)
+
+    @property
+    def slow(self) -> SlowDiscKernel:
+        return SlowDiscKernel(*self.lines, self.coefficients, False)
+
+
+def random_problem(seed: int, degree: int, *, tied: bool = True) -> Problem:
+    """Radii are tied if their squares are the weights plus a constant."""
+    rng = np.random.default_rng([seed, degree])
+    lines = random_lines(rng, 4, 0.0, 1.0), random_lines(rng, 3, 0.0, 1.0)
+    coefficients = random_coefficients(rng, (4, 3), degree)
+    sites, weights = rng.uniform(-0.2, 1.2, (7, 2)), rng.uniform(0, 0.05, 7)
+    gaps = rng.choice([-0.02, 0.0, 0.02, 0.1]) if tied else rng.uniform(-0.02, 0.1, 7)
+    diagram = DiagramArrays.build(sites, weights)
+    return Problem(lines, coefficients, diagram, weights + gaps)
 
 
 class TestOracle:
     """The slow integrals that the quick ones are compared with, where the truth is known."""
 
+    kernel = SlowDiscKernel(UNIT, UNIT, np.ones((1, 1, 1, 1)), True)
+
     def test_disc_at_a_corner_of_the_box(self) -> None:
-        diagram = DiagramArrays.build(np.zeros((1, 2)), np.zeros(1))
-        result = uniform().disc_masses(diagram, np.array([0.25]))
+        result = self.kernel.disc_masses(one_site(0, 0), np.array([0.25]))
         assert result.masses == pytest.approx(np.pi / 16, rel=1e-14)
         assert result.arc_weights == pytest.approx(np.pi / 4, rel=1e-14)
 
     def test_moments_of_a_whole_disc(self) -> None:
-        diagram = DiagramArrays.build(np.array([[0.5, 0.5]]), np.zeros(1))
-        moments = uniform().disc_moments(diagram, np.array([0.04]))
+        moments = self.kernel.disc_moments(one_site(0.5, 0.5), np.array([0.04]))
         fourth = np.pi / 4 * 0.2**4
         assert moments.centroids == pytest.approx(np.array([[0.5, 0.5]]), rel=1e-14)
         assert moments.second_moments == pytest.approx(np.array([[fourth, 0, fourth]]), abs=1e-15)
 
     def test_lens_of_two_equal_discs(self) -> None:
-        sites, r = np.array([[0.4, 0.5], [0.6, 0.5]]), 0.2
-        diagram = DiagramArrays.build(sites, np.zeros(2))
-        result = uniform().disc_masses(diagram, np.full(2, r**2))
-        half_chord = np.sqrt(r**2 - 0.1**2)
-        angle = np.arcsin(half_chord / r)
-        left = np.pi * r**2 - (angle * r**2 - half_chord * 0.1)
-        assert result.masses == pytest.approx(left, rel=1e-14)
-        assert result.edge_weights == pytest.approx(2 * half_chord / 0.4, rel=1e-14)
-        assert result.arc_weights == pytest.approx(np.pi - angle, rel=1e-14)
+        check_lens(self.kernel)
+
+
+def check_lens(kernel: DiscKernel) -> None:
+    sites, r = np.array([[0.4, 0.5], [0.6, 0.5]]), 0.2
+    diagram = DiagramArrays.build(sites, np.zeros(2))
+    result = kernel.disc_masses(diagram, np.full(2, r**2))
+    half_chord = np.sqrt(r**2 - 0.1**2)
+    angle = np.arcsin(half_chord / r)
+    left = np.pi * r**2 - (angle * r**2 - half_chord * 0.1)
+    assert result.masses == pytest.approx(left, rel=1e-14)
+    assert result.edge_weights == pytest.approx(2 * half_chord / 0.4, rel=1e-14)
+    assert result.arc_weights == pytest.approx(np.pi - angle, rel=1e-14)
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 7])
+class TestClosedForms:
+    """The uniform density on the unit square, of which lines of pixels change nothing."""
+
+    @pytest.mark.parametrize(
+        ("site", "share"),
+        [((0.5, 0.5), 1), ((0.0, 0.4), 0.5), ((0.4, 1.0), 0.5), ((1.0, 0.0), 0.25)],
+    )
+    @pytest.mark.parametrize("r", [0.3, 1e-3, 1e-9, 1e-13])
+    def test_parts_of_a_disc(self, pixels, site, share, r):
+        kernel, diagram = uniform(pixels), one_site(*site)
+        result = kernel.disc_masses(diagram, np.array([r**2]))
+        assert result.masses == pytest.approx(share * np.pi * r**2, rel=1e-14, abs=0)
+        assert result.arc_weights == pytest.approx(share * np.pi, rel=1e-14)
+        moments = kernel.disc_moments(diagram, np.array([r**2]))
+        assert moments.masses == pytest.approx(share * np.pi * r**2, rel=1e-13, abs=0)
+        offset = {1: 0.0, 0.5: 4 / (3 * np.pi), 0.25: np.sqrt(2) * 4 / (3 * np.pi)}[share]
+        spread = 0.5 * share * np.pi * r**4 - share * np.pi * r**4 * offset**2
+        second = moments.second_moments[0]
+        assert second[0] + second[2] == pytest.approx(spread, rel=1e-13, abs=0)
+        gap = moments.centroids[0] - site
+        assert np.hypot(*gap) == pytest.approx(r * offset, rel=1e-13, abs=2e-16)
+
+    def test_lens_of_two_equal_discs(self, pixels):
+        check_lens(uniform(pixels))
+
+    def test_disc_that_touches_sides(self, pixels):
+        result = uniform(pixels).disc_masses(one_site(0.25, 0.5), np.array([0.25**2]))
+        assert result.masses == pytest.approx(np.pi / 16, rel=1e-14)
+        assert result.arc_weights == pytest.approx(np.pi, rel=1e-7)
+
+    def test_circle_through_all_corners(self, pixels):
+        result = uniform(pixels).disc_masses(one_site(0.5, 0.5), np.array([0.5]))
+        assert result.masses == pytest.approx(1, rel=1e-14)
+        assert result.arc_weights == pytest.approx(0, abs=1e-7)
+
+    def test_discs_that_touch(self, pixels):
+        diagram = DiagramArrays.build(np.array([[0.3, 0.5], [0.7, 0.5]]), np.zeros(2))
+        result = uniform(pixels).disc_masses(diagram, np.full(2, 0.04))
+        assert result.masses == pytest.approx(np.pi * 0.04, rel=1e-14)
+        assert result.edge_weights == pytest.approx(0, abs=1e-7)
+        assert result.arc_weights == pytest.approx(np.pi, rel=1e-7)
+
+    def test_a_far_site_takes_a_segment(self, pixels):
+        """A segment of a circle around (1e3, 0.5), of height 0.1 at its middle."""
+        radius = 1e3 - 0.9
+        result = uniform(pixels).disc_masses(one_site(1e3, 0.5), np.array([radius**2]))
+        angle = np.arcsin(0.5 / radius)
+        # In the strip between the lower and the upper side, left of the right side.
+        expected = radius**2 * angle + 0.5 * radius * np.cos(angle) - (1e3 - 1)
+        assert result.masses == pytest.approx(expected, rel=1e-9)
+        assert result.arc_weights == pytest.approx(angle, rel=1e-12)
+
+    @pytest.mark.parametrize("r2", [0.0, -1.0, np.nan])
+    def test_no_disc(self, pixels, r2):
+        diagram = DiagramArrays.build(np.array([[0.3, 0.5], [0.7, 0.5]]), np.zeros(2))
+        result = uniform(pixels).disc_masses(diagram, np.array([r2, 0.25]))
+        assert result.masses[0] == result.arc_weights[0] == 0
+        assert result.edge_weights == 0
+        moments = uniform(pixels).disc_moments(diagram, np.array([r2, 0.25]))
+        assert moments.masses[0] == 0
+        assert np.isnan(moments.centroids[0]).all()
+
+    def test_discs_that_cut_nothing_leave_the_bits(self, pixels):
+        rng = np.random.default_rng(1)
+        diagram = DiagramArrays.build(rng.random((50, 2)), np.zeros(50))
+        kernel = uniform(pixels)
+        masses, edge_weights = kernel.masses_and_edge_weights(diagram)
+        for radii in (np.full(50, 2.0), np.full(50, np.inf)):
+            result = kernel.disc_masses(diagram, radii)
+            np.testing.assert_array_equal(result.masses, masses)
+            np.testing.assert_array_equal(result.edge_weights, edge_weights)
+            np.testing.assert_array_equal(result.arc_weights, 0)
+            for mine, plain in zip(
+                kernel.disc_moments(diagram, radii), kernel.moments(diagram), strict=True
+            ):
+                np.testing.assert_array_equal(mine, plain)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+class TestRandomGrids:
+    """Polynomial grids against quadrature in polar coordinates."""
+
+    @pytest.mark.parametrize("tied", [True, False])
+    def test_masses(self, seed, degree, tied):
+        problem = random_problem(seed, degree, tied=tied)
+        result = problem.kernel.disc_masses(problem.diagram, problem.squared_radii)
+        slow = problem.slow.disc_masses(problem.diagram, problem.squared_radii)
+        np.testing.assert_allclose(result.masses, slow.masses, rtol=2e-14, atol=3e-15)
+        np.testing.assert_allclose(result.edge_weights, slow.edge_weights, rtol=2e-14, atol=2e-14)
+        np.testing.assert_allclose(result.arc_weights, slow.arc_weights, rtol=2e-14, atol=2e-14)
+
+    def test_moments(self, seed, degree):
+        problem = random_problem(seed, degree)
+        moments = problem.kernel.disc_moments(problem.diagram, problem.squared_radii)
+        slow = problem.slow.disc_moments(problem.diagram, problem.squared_radii)
+        np.testing.assert_allclose(moments.masses, slow.masses, rtol=2e-14, atol=3e-15)
+        np.testing.assert_allclose(moments.centroids, slow.centroids, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(moments.second_moments, slow.second_moments, atol=3e-15)
+
+    def test_masses_are_differentiated_by_the_weights(self, seed, degree):
+        problem = random_problem(seed, degree)
+        diagram, radii, step = problem.diagram, problem.squared_radii, 1e-6
+        result = problem.kernel.disc_masses(diagram, radii)
+
+        def masses(change: FloatArray, radius_change: FloatArray) -> FloatArray:
+            moved = DiagramArrays.build(diagram.positions, diagram.weights + change)
+            return problem.kernel.disc_masses(moved, radii + radius_change).masses
+
+        for i in range(len(radii)):
+            change = step * (np.arange(len(radii)) == i)
+            none = np.zeros(len(radii))
+            by_radius = (masses(none, change) - masses(none, -change)) / (2 * step)
+            expected = np.where(change > 0, result.arc_weights, 0.0)
+            np.testing.assert_allclose(by_radius, expected, atol=2e-6)
+            by_both = (masses(change, change) - masses(-change, -change)) / (2 * step)
+            for (j, k), weight in zip(diagram.edge_sites, result.edge_weights, strict=True):
+                if i in (j, k):
+                    expected[j] += weight if i == j else -weight
+                    expected[k] += weight if i == k else -weight
+            np.testing.assert_allclose(by_both, expected, atol=2e-6)
+
+
+class TestDegenerate:
+    """Circles through corners, along sides, and as near to these as doubles are."""
+
+    @pytest.mark.parametrize("site", [(0.5, 0.5), (0.25, 0.5), (0.0, 0.0), (-0.5, 0.5), (1.0, 0.3)])
+    @pytest.mark.parametrize("pixels", [1, 4])
+    def test_radii_near_every_critical_one(self, site, pixels):
+        kernel, diagram = uniform(pixels), one_site(*site)
+        lines = np.linspace(0, 1, pixels + 1)
+        x, y = np.meshgrid(lines - site[0], lines - site[1])
+        critical = np.unique(
+            np.concatenate([(x**2 + y**2).ravel(), x.ravel() ** 2, y.ravel() ** 2])
+        )
+        for value in critical[critical > 0]:
+            near = [value * (1 + k * 2.0**-52) for k in (-1e8, -3, -2, -1, 0, 1, 2, 3, 1e8)]
+            results = [kernel.disc_masses(diagram, np.array([r2])) for r2 in near]
+            masses = np.array([result.masses[0] for result in results])
+            arcs = np.array([result.arc_weights[0] for result in results])
+            assert np.isfinite(masses).all()
+            assert np.ptp(masses) < 2e-7
+            assert np.ptp(masses[1:-1]) < 2e-15
+            assert np.ptp(arcs) < 1e-3
+            moments = [kernel.disc_moments(diagram, np.array([r2])) for r2 in near]
+            np.testing.assert_allclose([m.masses[0] for m in moments], masses, atol=2e-15)
+
+    def test_sites_and_circles_on_the_lines_of_the_grid(self):
+        """A lattice whose cells, discs, and pixels share lines, corners and tangents."""
+        kernel = uniform(8)
+        x = (np.arange(4) + 0.5) / 4
+        sites = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
+        diagram = DiagramArrays.build(sites, np.zeros(16))
+        for radius in (0.125, 0.125 * np.sqrt(2), 0.0625, 0.0625 * np.sqrt(2)):
+            result = kernel.disc_masses(diagram, np.full(16, radius**2))
+            whole = radius <= 0.125
+            expected = np.pi * radius**2 if whole else 1 / 16
+            np.testing.assert_allclose(result.masses, expected, rtol=2e-14)
+
+
+class TestManyCells:
+    def test_masses_of_four_quarters_add_up(self):
+        rng = np.random.default_rng(3)
+        sites, weights = rng.random((500, 2)), rng.uniform(0, 1e-3, 500)
+        diagram = DiagramArrays.build(sites, weights)
+        whole = uniform().disc_masses(diagram, weights)
+        halves = np.array([0.0, 0.4]), np.array([0.4, 1.0])
+        height = np.ones((1, 1, 1, 1))
+        kernels = [GridDensityKernel(x, y, height, True) for x in halves for y in halves]
+        quarters = [kernel.disc_masses(diagram, weights) for kernel in kernels]
+        masses = sum(quarter.masses for quarter in quarters)
+        np.testing.assert_allclose(masses, whole.masses, rtol=1e-13, atol=1e-18)
+        arcs = sum(quarter.arc_weights for quarter in quarters)
+        np.testing.assert_allclose(arcs, whole.arc_weights, rtol=1e-12)
+
+    def test_same_bits_for_any_number_of_threads(self):
+        rng = np.random.default_rng(4)
+        sites, weights = rng.random((5000, 2)), rng.uniform(0, 1e-4, 5000)
+        diagram = DiagramArrays.build(sites, weights)
+        lines, values = np.linspace(0, 1, 10), rng.random((9, 9, 2, 2))
+        answers = []
+        for threads in (1, 2, 5):
+            kernel = GridDensityKernel(lines, lines, values, True, Execution(threads))
+            result = kernel.disc_masses(diagram, weights)
+            moments = kernel.disc_moments(diagram, weights)
+            answers.append([result.masses, result.edge_weights, result.arc_weights, *moments])
+        for other in answers[1:]:
+            for one, two in zip(answers[0], other, strict=True):
+                np.testing.assert_array_equal(one, two)
+
+
+def test_which_kernels_cut_discs():
+    assert cuts_discs(uniform())

@@ -7,7 +7,8 @@ smooth between the directions of the corners. No polygon is cut and no arc is lo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations, pairwise
+from functools import cached_property
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from sdot.validation import FloatArray
 
 Function = Callable[[FloatArray], FloatArray]  # of points (k, 2), to (k,) or (k, m)
 
-_ANGLES = np.polynomial.legendre.leggauss(40)
+_ANGLES = np.polynomial.legendre.leggauss(48)
 _RADII = np.polynomial.legendre.leggauss(8)
 
 
@@ -56,24 +57,21 @@ class CutCell:
 
     def integral(self, function: Function) -> FloatArray:
         """The integral of a polynomial of degree 14 or less."""
-        total = np.zeros(())
-        for angles, weights in self._nodes():
-            lower, upper = self._bounds(angles)
-            reach = np.maximum(upper - lower, 0.0)
-            for node, weight in zip(*_RADII, strict=True):
-                radii = lower + reach * (node + 1) / 2
-                values = function(self._at(angles, radii))
-                total = total + (weights * weight / 2 * reach * radii) @ values
-        return np.asarray(total)
+        angles, weights = self._nodes
+        lower, upper = self._bounds(angles)
+        is_met = lower < upper
+        angles, lower, reach = angles[is_met], lower[is_met], (upper - lower)[is_met]
+        radii = lower[:, None] + reach[:, None] * (_RADII[0] + 1) / 2
+        all_weights = (weights[is_met] * reach)[:, None] * radii * _RADII[1] / 2
+        values = function(self._at(np.repeat(angles, len(_RADII[0])), radii.reshape(-1)))
+        return np.asarray(all_weights.reshape(-1) @ values)
 
     def arc(self, density: Function) -> float:
         """Half of the integral of a density over the angle, along the arcs."""
-        total = 0.0
-        for angles, weights in self._nodes():
-            lower, upper = self._bounds(angles)
-            on_arc = (upper == self.radius) & (lower < upper)
-            total += 0.5 * float((weights * on_arc) @ density(self._at(angles, upper)))
-        return total
+        angles, weights = self._nodes
+        lower, upper = self._bounds(angles)
+        on_arc = (upper == self.radius) & (lower < upper)
+        return 0.5 * float((weights * on_arc) @ density(self._at(angles, upper)))
 
     def _at(self, angles: FloatArray, radii: FloatArray) -> FloatArray:
         return self.centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -86,14 +84,12 @@ class CutCell:
         lower = np.where(rates < 0, ends, -np.inf).max(axis=1, initial=0.0)
         return lower, np.maximum(upper, lower)
 
-    def _nodes(self) -> Iterator[tuple[FloatArray, FloatArray]]:
-        if self.radius == 0:
-            return
+    @cached_property
+    def _nodes(self) -> tuple[FloatArray, FloatArray]:
         breaks = np.sort(np.concatenate([[-np.pi, np.pi], self._corner_angles()]))
-        for low, high in pairwise(breaks):
-            if high > low:
-                half = (high - low) / 2
-                yield low + half * (_ANGLES[0] + 1), half * _ANGLES[1]
+        half = np.diff(breaks)[:, None] / 2
+        angles = breaks[:-1, None] + half * (_ANGLES[0] + 1)
+        return angles.reshape(-1), (half * _ANGLES[1]).reshape(-1)
 
     def _corner_angles(self) -> FloatArray:
         """Directions of all points where two lines, or a line and the circle, meet."""
