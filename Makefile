@@ -17,7 +17,7 @@ TORCH := torch==2.13.0
 SOURCES := $(shell find sdot cgal_wrap -name __pycache__ -prune -o -print) meson.build pyproject.toml
 EXAMPLES := tutorial_jax tutorial_torch gmm_fit_jax gmm_fit_torch lloyd newton_vs_lloyd stippling \
     quantised_gaussian areas_on_a_polygon incompressible_euler certified_distance \
-    blue_noise_on_a_torus map_between_photographs districts \
+    blue_noise_on_a_torus map_between_photographs districts jko_flow \
     bilevel_density batch_of_clouds
 
 SHELL := bash

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from sdot.diagrams import DiagramArrays
-from sdot.distributions.density import Density
+from sdot.diagrams import DiagramArrays, IndexArray
+from sdot.distributions.density import Density, EdgeMoments
 from sdot.distributions.regions import overlay, segments_of
 from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
@@ -16,7 +16,14 @@ from sdot.execution import SERIAL, Execution
 from sdot.placed_diagram import Offsets, PlacedDiagram
 from sdot.validation import FloatArray, freeze
 
-__all__ = ["CellIntegrals", "MassJacobian", "cell_integrals", "mass_jacobian"]
+__all__ = [
+    "CellIntegrals",
+    "EdgeIntegrals",
+    "MassJacobian",
+    "cell_integrals",
+    "edge_integrals",
+    "mass_jacobian",
+]
 
 Region = tuple[FloatArray, ...] | None
 
@@ -48,6 +55,24 @@ class MassJacobian(NamedTuple):
 
     weights: scipy.sparse.csr_array
     positions: scipy.sparse.csr_array
+
+
+class EdgeIntegrals(NamedTuple):
+    """A density's moments along the edges between the cells of a power diagram.
+
+    Attributes
+    ----------
+    sites : the pairs of sites (e, 2) whose cells meet in an edge with mass, the smaller first.
+    weights : the integral along each edge over twice the distance of its sites (e,): the mass that
+        passes to a site for each unit of its weight.
+    centroids : the barycentres of the edges (e, 2).
+    spreads : the variances along the edges (e,).
+    """
+
+    sites: IndexArray
+    weights: FloatArray
+    centroids: FloatArray
+    spreads: FloatArray
 
 
 def cell_integrals(
@@ -86,17 +111,8 @@ def mass_jacobian(
     the edge of cells i and j, the mass that a weight w_j takes from cell i is a_ij, and a position
     y_j ``2 a_ij (c_ij - y_j)`` (mathematics page).
     """
-    if region is not None:
-        _check_same_region(region, density)
-    elif domain is not None and not placed.arrays.is_periodic:
-        _check_inside(domain, density)
-    found = density.kernel(placed.frame, driver.execution).edge_moments(placed.arrays)
+    found = _edge_moments(placed, density, domain, region)
     filled = found.weights != 0
-    if np.isnan(found.weights).any():
-        raise NotDifferentiableError(
-            "mass_jacobian: the masses are not differentiable, an edge of the diagram lies along a "
-            "jump of the density; move the sites or weights a little"
-        )
     a = density.total_mass * placed.weight_scale * found.weights[filled]
     centres = [
         placed.to_plane(placed.arrays.edge_points(found.centroids, side)[filled]) for side in (1, 0)
@@ -111,6 +127,40 @@ def mass_jacobian(
     both = scipy.sparse.hstack(by_positions, format="csc")
     interleaved = np.arange(2 * n).reshape(2, n).T.ravel()
     return MassJacobian(by_weights, scipy.sparse.csr_array(both[:, interleaved]))
+
+
+def edge_integrals(
+    placed: PlacedDiagram, density: Density, domain: FloatArray | None, region: Region
+) -> EdgeIntegrals:
+    """Return moments along the edges, in the plane."""
+    found = _edge_moments(placed, density, domain, region)
+    filled = np.flatnonzero(found.weights != 0)
+    # The variance along the edge grows with the length of the edge, which is across the sites.
+    scale, (x, y) = placed.frame.scale, placed.arrays.edge_normals[filled].T
+    growth = ((scale[0] * y) ** 2 + (scale[1] * x) ** 2) / (x**2 + y**2)
+    return EdgeIntegrals(
+        freeze(np.sort(placed.edge_sites[filled], axis=1)),
+        freeze(density.total_mass * placed.weight_scale * found.weights[filled]),
+        freeze(placed.to_plane(found.centroids[filled])),
+        freeze(growth * found.spreads[filled]),
+    )
+
+
+def _edge_moments(
+    placed: PlacedDiagram, density: Density, domain: FloatArray | None, region: Region
+) -> EdgeMoments:
+    """Moments along the edges in the frame, if the density has any there."""
+    if region is not None:
+        _check_same_region(region, density)
+    elif domain is not None and not placed.arrays.is_periodic:
+        _check_inside(domain, density)
+    found = density.kernel(placed.frame, driver.execution).edge_moments(placed.arrays)
+    if np.isnan(found.weights).any():
+        raise NotDifferentiableError(
+            "the masses of the cells are not differentiable, an edge of the diagram lies along a "
+            "jump of the density; move the sites or weights a little"
+        )
+    return found
 
 
 def _jacobian(

@@ -12,8 +12,10 @@ import numpy.typing as npt
 from sdot.cached_property import cached_property
 from sdot.diagram_integrals import (
     CellIntegrals,
+    EdgeIntegrals,
     MassJacobian,
     cell_integrals,
+    edge_integrals,
     mass_jacobian,
 )
 from sdot.diagrams import DiagramArrays, IndexArray
@@ -370,6 +372,49 @@ class PowerDiagram(Drawn, Record):
         if self.torus is None:
             return found
         return found._replace(centroids=freeze(self._seen_from_sites(found.centroids)))
+
+    def edge_moments(self, density: Density) -> EdgeIntegrals:
+        """Return the moments of a density along the edges between cells.
+
+        They are the derivatives of integrals over the cells: with ``a`` the weight of the edge of
+        cells i and j, ``c`` its centroid and s its spread, a larger weight of site i brings
+        ``a * h(c)`` of the integral of an affine function h from cell j to cell i, and of that of
+        ``|x - z|**2``, for any point z, ``a * (|c - z|**2 + s)``.
+
+        Parameters
+        ----------
+        density : Density
+            Zero outside of the diagram's domain, if it has one.
+
+        Returns
+        -------
+        EdgeIntegrals
+            A named tuple of NumPy arrays, for edges with mass: ``sites`` (e, 2), ``weights`` (e,),
+            which are the entries of `mass_jacobian`, ``centroids`` (e, 2) and ``spreads`` (e,).
+
+        Raises
+        ------
+        TypeError
+            If it is not a density.
+        ValueError
+            If the density reaches beyond the domain or region, or for a diagram on a torus.
+        NotDifferentiableError
+            If an edge lies along a jump of the density.
+
+        Examples
+        --------
+        >>> from sdot import Box, PowerDiagram
+        >>> edges = PowerDiagram([[0.25, 0.5], [0.75, 0.5]]).edge_moments(Box())
+        >>> edges.sites, edges.weights, edges.centroids
+        (array([[0, 1]], dtype=int32), array([1.]), array([[0.5, 0.5]]))
+        """
+        if self.period is not None:
+            raise ValueError(
+                "edge_moments: expected a diagram in the plane, not on a torus, where an edge is "
+                "seen from its two sites at two places; use mass_jacobian"
+            )
+        density = self._own_density(density)
+        return edge_integrals(self._placed, density, self.domain, self.region)
 
     def mass_jacobian(self, density: Density) -> MassJacobian:
         """Return the derivatives of the cells' masses with respect to weights and positions.

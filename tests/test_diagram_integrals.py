@@ -138,14 +138,53 @@ def test_the_jacobian_of_a_plan_in_a_frame_of_two_scales() -> None:
         np.testing.assert_allclose(one.toarray(), other.toarray(), atol=1e-9 * scale)
 
 
+@pytest.mark.parametrize("name", DENSITIES)
+def test_moments_of_edges_are_derivatives_of_integrals_over_cells(name: str) -> None:
+    density, diagram = DENSITIES[name], _diagram()
+    rng = np.random.default_rng(0)
+    by_mass, by_square, point = rng.normal(size=12), rng.normal(size=12), np.array([0.2, 0.7])
+
+    def integral(weights: np.ndarray) -> float:
+        masses, centroids, second = PowerDiagram(diagram.positions, weights).moments(density)
+        squares = masses * ((np.nan_to_num(centroids) - point) ** 2).sum(axis=1)
+        return float(by_mass @ masses + by_square @ (squares + second.trace(axis1=1, axis2=2)))
+
+    (i, j), weights, centroids, spreads = (
+        diagram.edge_moments(density).sites.T,
+        *diagram.edge_moments(density)[1:],
+    )
+    assert (i < j).all()
+    squares = ((centroids - point) ** 2).sum(axis=1) + spreads
+    flow = weights * (by_mass[i] - by_mass[j] + (by_square[i] - by_square[j]) * squares)
+    found = np.bincount(i, flow, 12) - np.bincount(j, flow, 12)
+    expected = central_differences(integral, diagram.weights)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * density.total_mass)
+    matrix = diagram.mass_jacobian(density).weights
+    np.testing.assert_allclose(matrix[i, j], -weights, rtol=1e-13)
+
+
+def test_moments_of_edges_in_a_frame_of_two_scales() -> None:
+    sites = random_sites(12) * [1.0, 1e-2] + [0, 3.0]
+    plan = optimal_transport_plan(SumOfDiracs(sites, mass=2), Box(mass=2))
+    found = plan.power_diagram.edge_moments(Box(mass=2))
+    expected = PowerDiagram(sites, plan.potentials).edge_moments(Box(mass=2))
+    order, wanted = (np.lexsort(edges.sites.T) for edges in (found, expected))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one[order], other[wanted], rtol=1e-7, atol=1e-9)
+
+
 def test_wrong_densities() -> None:
     diagram = PowerDiagram(random_sites(5), domain=((0, 0), (1, 1)))
-    for wrong in (diagram.moments, diagram.mass_jacobian):
+    for wrong in (diagram.moments, diagram.mass_jacobian, diagram.edge_moments):
         with pytest.raises(TypeError, match="density: expected a density such as"):
             wrong([[1.0]])  # type: ignore[arg-type]
     for beyond in (GAUSSIAN, Box(((0, 0), (2, 1)))):
         with pytest.raises(ValueError, match="density: expected one that is zero outside"):
             diagram.mass_jacobian(beyond)
+        with pytest.raises(ValueError, match="density: expected one that is zero outside"):
+            diagram.edge_moments(beyond)
+    with pytest.raises(ValueError, match="edge_moments: expected a diagram in the plane"):
+        PowerDiagram(random_sites(5), period=(1, 1)).edge_moments(Box(periodic=True))
     with pytest.raises(ValueError, match="density: expected the one to whose region"):
         diagram.clip(L).moments(Box())
     diagram.clip(L).moments(Polygon(L))
