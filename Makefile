@@ -1,7 +1,7 @@
 # Each of these is enough on a fresh Debian or Ubuntu machine, as root or with sudo:
 #   make demo    run the examples, write their pictures to pictures/
 #   make test    linters, tests, every example
-# and then: make lint, make bench, make soak, make docs, make wheel, make clean.
+# and then: make lint, make bench, make soak, make docs, make docs-check, make wheel, make clean.
 
 PYTHON3 ?= python3
 VENV := .venv
@@ -15,20 +15,17 @@ SYSTEM_PACKAGES := g++ libcgal-dev libgmp-dev libmpfr-dev python3-dev python3-ve
 TORCH := torch==2.13.0
 # Directories too: a file that was deleted changes nothing else.
 SOURCES := $(shell find sdot cgal_wrap -name __pycache__ -prune -o -print) meson.build pyproject.toml
-EXAMPLES := tutorial_jax tutorial_torch gmm_fit_jax gmm_fit_torch lloyd newton_vs_lloyd stippling \
-    quantised_gaussian areas_on_a_polygon incompressible_euler certified_distance \
-    blue_noise_on_a_torus map_between_photographs districts jko_flow \
-    bilevel_density batch_of_clouds
+EXAMPLES := $(filter-out __main__,$(patsubst examples/%.py,%,$(wildcard examples/*.py)))
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint pytest examples bench wheel soak mutants sanitize docs clean
+.PHONY: demo test lint pytest examples bench wheel soak mutants sanitize docs docs-check clean
 
 demo: $(VENV)/installed
 	@for name in $(EXAMPLES); do \
-	    echo "== examples/$$name.py"; $(PYTHON) examples/$$name.py pictures; done
+	    echo "== examples/$$name.py"; $(PYTHON) examples $$name pictures; done
 	@echo "== pictures written:"; ls pictures/*.png
 
 test: lint pytest examples
@@ -46,9 +43,7 @@ pytest: $(VENV)/installed
 
 examples: $(VENV)/installed
 	@for name in $(EXAMPLES); do \
-	    quick=; if [ $$name = stippling ]; then quick="--dots 1000"; fi; \
-	    echo "== examples/$$name.py $$quick"; \
-	    $(PYTHON) examples/$$name.py build/pictures $$quick; done
+	    echo "== examples/$$name.py"; $(PYTHON) examples $$name build/pictures; done
 
 bench: $(VENV)/installed
 	$(PYTHON) tests/benchmarks/run.py
@@ -90,16 +85,21 @@ sanitize: $(VENV)/installed
 	    cd .. && $(VENV)/bin/pytest --deselect tests/cgal_wrap/test_thread_pool.py \
 	    tests/cgal_wrap tests/solver tests/property
 
-# The gallery shows the examples' pictures; those that are there are not made again.
-docs: $(VENV)/installed $(EXAMPLES:%=pictures/%.png)
+# Runs the code in its pages and every example; what has not changed is not run again.
+docs: $(VENV)/installed
 	$(VENV)/bin/sphinx-build -W --keep-going -q docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-pictures/%.png: examples/%.py | $(VENV)/installed
-	$(PYTHON) $< pictures
+# Every page in a browser, at two widths, in light and in dark.
+docs-check: docs
+	@command -v chromium > /dev/null || { $(SUDO) apt-get -qq update; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes \
+	        --no-install-recommends chromium > /dev/null; }
+	@$(PIP) install 'playwright>=1.49' 'axe-playwright-python>=0.1.4'
+	$(PYTHON) docs/check_site.py
 
 clean:
-	rm -rf $(VENV) build pictures docs/_build docs/generated \
+	rm -rf $(VENV) build pictures docs/_build docs/generated docs/gallery docs/sg_execution_times.rst \
 	    .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # ---- installation: each stamp is made once, the last one again when a source changes ----

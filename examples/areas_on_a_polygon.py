@@ -1,18 +1,18 @@
-"""A country divided into districts of given areas.
-
-The country is a polygon with bays and peninsulas. Its districts are power cells, whose areas are
-exactly those that are asked for, and whose sites are their barycentres: of all such divisions one
-with compact districts.
 """
+Areas prescribed on a polygon
+=============================
 
-import sys
-from pathlib import Path
+A country divided into compact districts of exactly the areas that are asked for.
+
+The country is a polygon with bays and peninsulas. Its districts are power cells cut to it, whose
+areas are those prescribed, and whose sites are their barycentres: of all such divisions one with
+compact districts.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sdot import Polygon, lloyd, optimal_transport_plan
-from sdot.plot import plot_diagram
 
 COAST = np.array(
     [
@@ -34,15 +34,14 @@ error = np.abs(diagram.areas / wanted - 1).max()
 print(f"areas from {wanted.min():.3f} to {wanted.max():.3f}, greatest relative error {error:.1e}")
 print(f"{result.iterations} steps, {result.diagrams} diagrams, gradient {result.gradient_norm:.1e}")
 
-figure, ax = plt.subplots(figsize=(8, 6.4), layout="constrained")
-plot_diagram(diagram, ax, values=diagram.areas, sites=False, cmap="YlOrBr", color="white")
-ax.plot(*np.vstack([COAST, COAST[:1]]).T, color="black", linewidth=1.2)
+# %%
+
+figure, ax = plt.subplots(figsize=(8.4, 6), layout="constrained")
+diagram.plot(ax, values=diagram.areas, sites=False, color="white", clim=(0, 2), colorbar="area")
+ax.plot(*np.vstack([COAST, COAST[:1]]).T, color="black", linewidth=1.2, clip_on=False)
 for centre, area in zip(diagram.centroids, diagram.areas, strict=True):
-    ax.annotate(f"{area:.2f}", centre, ha="center", va="center", fontsize=7)
-ax.set(xticks=[], yticks=[], aspect="equal")
+    shade = "white" if area < 1.3 else "black"
+    ax.annotate(f"{area:.2f}", centre, ha="center", va="center", fontsize=8, color=shade)
+ax.set(xticks=[], yticks=[], frame_on=False)
 ax.set_title(f"{DISTRICTS} districts, areas as prescribed to {error:.0e}")
-ax.set_frame_on(False)
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures")
-folder.mkdir(parents=True, exist_ok=True)
-figure.savefig(folder / "areas_on_a_polygon.png", dpi=130)
-print(f"picture: {folder / 'areas_on_a_polygon.png'}")
+plt.show()

@@ -1,13 +1,14 @@
-"""Bilevel: learn a density whose optimal quantiser is a given cloud of points.
+"""
+A density learnt from its quantiser
+===================================
+
+Which density has given points as its optimal quantiser? A bilevel problem, solved by gradients.
 
 The inner problem is quantisation: points that are the barycentres of their cells, which Lloyd's
 steps approach. The outer one moves the pixels of the density until the inner solution, started at
 the given points, stays there. Its gradient goes through the barycentres of every step. The points
 come from a hidden density, so that it is known what there is to find.
 """
-
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -28,9 +29,11 @@ hidden = (
 hidden /= hidden.mean()
 given = jnp.asarray(quantize(PolynomialGrid(hidden), N, seed=0).positions)
 
+# %%
+# The inner problem: some steps to the barycentres, which end where it is solved.
+
 
 def quantised(logs: jax.Array) -> jax.Array:
-    """The inner problem: some steps to the barycentres, which end where it is solved."""
     density = PolynomialGrid(jnp.exp(logs))
 
     def step(points: jax.Array, _: None) -> tuple[jax.Array, None]:
@@ -44,6 +47,9 @@ def quantised(logs: jax.Array) -> jax.Array:
 def mismatch(logs: jax.Array) -> jax.Array:
     return N**2 * jnp.mean((quantised(logs) - given) ** 2)
 
+
+# %%
+# The outer problem: the logarithms of the pixels, by SciPy's L-BFGS.
 
 values: list[float] = []
 
@@ -60,18 +66,18 @@ learnt /= learnt.mean()
 error = np.abs(learnt - hidden).mean()
 print(f"mismatch {values[0]:.2e} -> {min(values):.2e} in {len(values)} evaluations")
 print(f"density: mean error {np.abs(1 - hidden).mean():.3f} (uniform) -> {error:.3f} (learnt)")
+assert error <= 0.15, "the density was not recovered"
 
-TITLES = ("hidden density", "learnt from the points")
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.5), layout="constrained")
-for ax, image, title in zip(axes[:2], (hidden, learnt), TITLES, strict=True):
-    ax.imshow(image.T, origin="lower", extent=(0, 1, 0, 1), vmin=0, vmax=hidden.max(), cmap="Blues")
+# %%
+
+figure, axes = plt.subplots(1, 3, figsize=(13.5, 4.2), layout="constrained")
+names = ("hidden density, and its points", "density learnt from the points")
+for ax, image, name in zip(axes[:2], (hidden, learnt), names, strict=True):
+    PolynomialGrid(image).plot(
+        ax, vmax=hidden.max(), colorbar="density" if ax is axes[1] else False
+    )
     ax.plot(*np.asarray(given).T, "k.", markersize=3)
-    ax.set(title=title, xticks=[], yticks=[])
+    ax.set(title=name, xticks=[], yticks=[])
 axes[2].semilogy(np.minimum.accumulate(values))
-axes[2].set(title="mismatch of the quantiser", xlabel="evaluations")
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures")
-folder.mkdir(parents=True, exist_ok=True)
-figure.savefig(folder / "bilevel_density.png", dpi=130)
-print(f"picture: {folder / 'bilevel_density.png'}")
-if error > 0.15:
-    sys.exit("the density was not recovered")
+axes[2].set(title="least mismatch so far", xlabel="evaluations", ylabel="mismatch of the quantiser")
+plt.show()

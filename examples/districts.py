@@ -1,19 +1,19 @@
-"""A country with a lake divided into districts of equal area, and of equal population.
+"""
+Districts of equal area and of equal population
+===============================================
+
+A country with a lake, given as a polygon of GeoJSON, in compact districts.
 
 The outline comes as GeoJSON has it: closed rings, of which those after the first are holes. The
-districts are power cells cut to it, whose sites are their barycentres: so they are compact. Right:
-most people live in towns, where districts are small; as densities these are bells, restricted to
-the land.
+districts are power cells cut to it, whose sites are their barycentres: so they are compact. Where
+most people live, in towns, districts of equal population are small. As densities towns are bells,
+restricted to the land.
 """
-
-import sys
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sdot import Polygon, PowerDiagram, SumOfGaussians, lloyd, optimal_transport_plan
-from sdot.plot import plot_diagram
 
 GEOMETRY = {
     "type": "Polygon",
@@ -44,20 +44,22 @@ x, y, radii, shares = np.transpose(TOWNS)
 towns = SumOfGaussians(np.stack([x, y], axis=1), (radii / 2) ** 2, shares)
 people = 0.35 * country + towns.restricted(outline, 0.65, holes=lakes)
 
-figure, axes = plt.subplots(1, 2, figsize=(13, 5.6), layout="constrained")
+# %%
+# Colours tell the area of a district.
+
+figure, axes = plt.subplots(1, 2, figsize=(14, 5.4), layout="constrained")
 for ax, density, name in ((axes[0], country, "area"), (axes[1], people, "population")):
     diagram = districts(density)
     shares = diagram.moments(density).masses * DISTRICTS
     print(f"equal {name}: to {np.abs(shares - 1).max():.0e}, areas {diagram.areas.min():.3f} to "
           f"{diagram.areas.max():.3f}, {max(map(len, diagram.parts))} rings at most")  # fmt: skip
-    colors = np.random.default_rng(2).permutation(DISTRICTS)
-    plot_diagram(diagram, ax, values=colors, sites=False, cmap="terrain", color="white", alpha=0.7)
+    diagram.plot(ax, values=diagram.areas, sites=False, color="white", clim=(0, 2.5), line_width=1)
     for ring in country.region:
-        ax.plot(*np.vstack([ring, ring[:1]]).T, color="black", linewidth=1.2)
-    ax.set(xticks=[], yticks=[], title=f"{DISTRICTS} districts of equal {name}")
+        ax.plot(*np.vstack([ring, ring[:1]]).T, color="black", linewidth=1.2, clip_on=False)
+    ax.set(xticks=[], yticks=[], frame_on=False, title=f"{DISTRICTS} districts of equal {name}")
 for x, y, radius, _ in TOWNS:
-    axes[1].add_patch(plt.Circle((x, y), radius, fill=False, linestyle=":"))
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures")
-folder.mkdir(parents=True, exist_ok=True)
-figure.savefig(folder / "districts.png", dpi=120)
-print(f"picture: {folder / 'districts.png'}")
+    axes[1].add_patch(plt.Circle((x, y), 1.4 * radius, fill=False, color="tab:red"))
+axes[1].plot([], [], "o", markerfacecolor="none", color="tab:red", label="towns")
+axes[1].legend(loc="lower right")
+figure.colorbar(axes[1].collections[0], ax=axes, label="area of a district")
+plt.show()

@@ -1,24 +1,25 @@
-"""Diffusion as a gradient flow: steps of Jordan, Kinderlehrer and Otto, by power cells.
+r"""
+Diffusion, step by step
+=======================
 
-A step of length tau from a density, known as Diracs of mass m_i at y_i, takes the minimiser of
-W2^2 / (2 tau) + U over the densities that are constant, m_i / A_i, on the power cells of the y_i:
-these are what their weights make them, and the cells are the optimal plan. U is the integral of
-rho^2 (porous media, d rho / dt = laplacian of rho^2) or of rho log(rho) (heat): a sum over cells of
+Steps of Jordan, Kinderlehrer and Otto for the porous medium and the heat equation, on power cells.
+
+A step of length :math:`\tau` from a density, known as Diracs of mass :math:`m_i` at :math:`y_i`,
+takes the minimiser of :math:`W_2^2 / (2 \tau) + U` over the densities that are constant,
+:math:`m_i / A_i`, on the power cells of the :math:`y_i`: these are what their weights make them,
+and the cells are the optimal plan. :math:`U` is the integral of :math:`\rho^2` (porous media,
+:math:`\partial_t \rho = \Delta \rho^2`) or of :math:`\rho \log \rho` (heat): a sum over cells of
 what depends on masses and areas. Then the Diracs move to the barycentres of their cells. Some more
 sites, without mass, ring the support and are given the vacuum. Moments of cells give the energy,
 moments of edges its gradient, in the weights; Newton's method takes a matrix near the second
 derivatives. Compared with Barenblatt's solution and the heat kernel.
 """
 
-import sys
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy
 
 from sdot import Box, PowerDiagram
-from sdot.plot import plot_diagram
 
 HALF = 3.0
 BOX = ((-HALF, -HALF), (HALF, HALF))
@@ -26,9 +27,11 @@ AREA = Box(BOX, mass=4 * HALF**2)  # of density one
 PEAK = 1 / np.sqrt(8 * np.pi)  # of Barenblatt's solution at t = 1, for mass one
 
 
-class Porous:
-    """The energy of cells and its first two derivatives by area; the exact solution."""
+# %%
+# The two equations: the energy of cells, its first two derivatives by area, and the exact solution.
 
+
+class Porous:
     start, end = 0.25, 1.25
 
     @staticmethod
@@ -58,6 +61,10 @@ class Heat:
     @staticmethod
     def radius(share, t):
         return np.sqrt(-4 * t * np.log(1 - share))
+
+
+# %%
+# A step: what it minimises over weights, and Newton's method.
 
 
 def laplacian(a, i, j, n):
@@ -136,6 +143,9 @@ def error(kind, diagram, rho):
     return np.abs(rho[diagram.locate(points)] - exact).sum() * (HALF / 200) ** 2
 
 
+# %%
+# Three numbers of cells and three of steps.
+
 figure, axes = plt.subplots(1, 3, figsize=(13.5, 4.2), layout="constrained")
 radii = np.linspace(0, 2.2, 200)
 COUNTS, STEPS = (100, 300, 900), (1, 2, 4)
@@ -156,8 +166,8 @@ for kind, color in ((Porous, "tab:blue"), (Heat, "tab:orange")):
     places = np.hypot(*diagram.centroids[filled].T)
     axes[1].plot(places, rho[filled], ".", color="black", markersize=2, zorder=3)
     if kind is Porous:
-        plot_diagram(diagram, axes[0], values=rho, sites=False, cmap="Blues", color="0.8",
-                     colorbar="density")  # fmt: skip
+        look = {"cmap": "Purples", "color": "0.8", "sites": False}
+        diagram.plot(axes[0], values=rho, colorbar="density", **look)
         edge = plt.Circle((0, 0), kind.radius(1, kind.end), fill=False, linestyle="--")
         axes[0].add_patch(edge)
 axes[0].set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), title="cells, and where Barenblatt's solution ends")
@@ -168,7 +178,4 @@ axes[2].set_yticks((0.08, 0.1, 0.15, 0.2), ("0.08", "0.1", "0.15", "0.2"))
 axes[2].minorticks_off()
 for ax in axes[1:]:
     ax.legend(fontsize=8)
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures")
-folder.mkdir(parents=True, exist_ok=True)
-figure.savefig(folder / "jko_flow.png", dpi=120)
-print(f"picture: {folder / 'jko_flow.png'}")
+plt.show()

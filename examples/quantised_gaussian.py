@@ -1,20 +1,20 @@
-"""A Gaussian quantised: points that stand for it as well as so many points can.
+r"""
+A quantised Gaussian
+====================
 
-Left: points of equal mass. Middle: points whose masses are free, the optimal quantiser; it spends
-fewer points where the density is high, in proportion to its square root. Right: n W2^2 against the
-number n of points. For the free ones it tends to the hexagonal constant 5 / (18 sqrt 3) times
-(integral of sqrt(rho))^2 (Zador; Fejes Toth), which is 8 pi sqrt(det S) for a Gaussian of
-covariance S; for points of equal mass, which the tails cost too much, it grows with n.
+Points that stand for a Gaussian as well as so many points can: of equal mass, or of free masses.
+
+The optimal quantiser, whose masses are free, spends fewer points where the density is high, in
+proportion to its square root. :math:`n W_2^2` tends to the hexagonal constant
+:math:`5 / (18 \sqrt 3)` times :math:`(\int \sqrt\rho)^2` (Zador; Fejes Tóth), which is
+:math:`8 \pi \sqrt{\det S}` for a Gaussian of covariance :math:`S`; for points of equal mass, which
+the tails cost too much, it grows with n.
 """
-
-import sys
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sdot import PowerDiagram, SumOfGaussians, distance, optimal_transport_plan, quantize
-from sdot.plot import plot_density, plot_diagram
 
 COVARIANCE = np.array([[2.0, 0.9], [0.9, 1.0]])
 BOX = np.array([[-6.0, -4.2], [6.0, 4.2]])
@@ -30,11 +30,14 @@ for ax, masses in zip(axes, ("equal", "free"), strict=False):
         diagram = optimal_transport_plan(points, gaussian).power_diagram
     else:
         diagram = PowerDiagram(points.positions)
-    plot_density(gaussian, ax)
-    plot_diagram(diagram.clip(BOX), ax, sites=True, line_width=0.5)
+    gaussian.plot(ax, colorbar="density" if masses == "free" else False)
+    diagram.clip(BOX).plot(ax, sites=True, line_width=0.5)
     error = distance(points, gaussian)
     ax.set(xlim=BOX[:, 0], ylim=BOX[:, 1], xticks=[], yticks=[])
     ax.set_title(f"{POINTS} points, {masses} masses: $W_2^2$ = {error:.4f}")
+
+# %%
+# What :math:`n W_2^2` tends to.
 
 for masses, style in (("equal", "o--"), ("free", "o-")):
     scaled = [n * distance(quantize(gaussian, n, masses=masses), gaussian) for n in NUMBERS]
@@ -42,10 +45,6 @@ for masses, style in (("equal", "o--"), ("free", "o-")):
     print(f"{masses:5s} masses: n W2^2 = {', '.join(f'{value:.3f}' for value in scaled)}")
 print(f"the limit with free masses: {limit:.3f}")
 axes[2].axhline(limit, color="black", linewidth=0.8, label="Zador's limit")
-axes[2].set(xlabel="points n", title="$n\\,W_2^2$")
+axes[2].set(xlabel="points n", ylabel="$n\\,W_2^2$", title="distance times number of points")
 axes[2].legend()
-
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pictures")
-folder.mkdir(parents=True, exist_ok=True)
-figure.savefig(folder / "quantised_gaussian.png", dpi=130)
-print(f"picture: {folder / 'quantised_gaussian.png'}")
+plt.show()
