@@ -36,9 +36,11 @@ lint: $(VENV)/installed
 	$(VENV)/bin/mypy
 	PATH="$(VENV)/bin:$$PATH" cython-lint cgal_wrap  # it calls pycodestyle by name
 
+# A file at a time per processor: what a file compiles, it compiles once.
+AT_ONCE := --numprocesses=auto --maxprocesses=8 --dist=loadfile
 # Not `python -m pytest`: it would import the sources, which lack the compiled half.
 pytest: $(VENV)/installed
-	$(VENV)/bin/pytest tests
+	$(VENV)/bin/pytest $(AT_ONCE) tests
 	$(VENV)/bin/pytest --quiet --doctest-modules --pyargs sdot
 
 examples: $(VENV)/installed
@@ -82,7 +84,7 @@ sanitize: $(VENV)/installed
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
 	    cd tests && $(CURDIR)/$(PYTHON) -c 'import sdot; assert "$(SANITIZED)" in sdot.__file__, \
 	        f"tests would run on {sdot.__file__}: an editable installation comes before all paths"'; \
-	    cd .. && $(VENV)/bin/pytest --deselect tests/cgal_wrap/test_thread_pool.py \
+	    cd .. && $(VENV)/bin/pytest $(AT_ONCE) --deselect tests/cgal_wrap/test_thread_pool.py \
 	    tests/cgal_wrap tests/solver tests/property
 
 # Runs the code in its pages and every example; what has not changed is not run again.

@@ -190,7 +190,7 @@ DENSITIES = {
 
 
 def _swarms() -> np.ndarray:
-    """Two small swarms far apart: starts by clusters, smoothed and averaged densities."""
+    """Two small swarms far apart: starts by clusters and averaged densities."""
     return np.concatenate([1e-5 * random_sites(20), 1 + 1e-5 * random_sites(20)])
 
 

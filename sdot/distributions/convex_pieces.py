@@ -189,9 +189,6 @@ class PiecesDensityKernel:
         merges = (min(count, _BLOCK) + count / _BLOCK) / 2
         return Rounding(merges + _PART, np.zeros(2))
 
-    def smoothed(self, deviation: float) -> None:
-        """No convolution with a Gaussian is of this kind."""
-
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid; exact."""
         x, y = (np.linspace(box[0, k], box[1, k], count + 1) for k in range(2))

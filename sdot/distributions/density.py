@@ -199,12 +199,6 @@ class DensityKernel(Protocol):
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses (count, count) of the boxes of a uniform grid over ``box``; approximate."""
 
-    def smoothed(self, deviation: float) -> DensityKernel | None:
-        """The density convolved with an isotropic Gaussian, for a start in easy steps.
-
-        None if this kind of density has none, or the deviation is too small to matter.
-        """
-
 
 Other = TypeVar("Other")
 

@@ -111,9 +111,6 @@ class GridDensityKernel:
             cancelled = size / grid_mass(self._coefficients, *lines)
         return Rounding(merges + nodes + (_PIECE + 2 * terms) * cancelled, np.zeros(2))
 
-    def smoothed(self, deviation: float) -> None:
-        """No convolution with a Gaussian is of this kind."""
-
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid, each pixel taken as constant."""
         along_x = _overlaps(self.x_lines, box[:, 0], count)

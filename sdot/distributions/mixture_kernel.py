@@ -25,8 +25,6 @@ __all__ = ["UNDERFLOW", "MixtureDensityKernel", "cholesky_factors"]
 
 # Beyond so many standard deviations the density is zero in doubles.
 UNDERFLOW = 39.0
-# A smoothing by less than so many of its least standard deviation changes a mixture too little.
-_NARROW = 0.3
 
 # Roundings in the moments of a component over a cell. They come from the sides of the cell, if it
 # is wider than a fifth of a standard deviation: the fluxes through these are up to ten times the
@@ -142,26 +140,6 @@ class MixtureDensityKernel:
             polygons.reshape(-1, 2), 4 * np.arange(count**2 + 1), self._execution.threads
         )
         return np.asarray(masses.reshape(count, count))
-
-    def smoothed(self, deviation: float) -> MixtureDensityKernel | None:
-        """The convolution with a Gaussian: every variance grows; None if that changes little."""
-        if self._is_cut or deviation < _NARROW * self._factors[:, [0, 2]].min():
-            return None
-        xx, yx, yy = self._factors.T
-        grown = deviation**2
-        covariances = np.array([[xx * xx + grown, xx * yx], [xx * yx, yx * yx + yy * yy + grown]])
-        factors = cholesky_factors(covariances.transpose(2, 0, 1))
-        reach = UNDERFLOW * deviation
-        corners = self._domain + reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-        return MixtureDensityKernel(
-            self._masses,
-            self._means,
-            factors,
-            corners,
-            is_cut=False,
-            box=self._box,
-            execution=self._execution,
-        )
 
     def pull_back(
         self, diagram: DiagramArrays, potential: CellPotential, has_border: bool

@@ -98,9 +98,6 @@ class PeriodicKernel:
         """Masses (count, count) of the boxes of a uniform grid over a box in the domain."""
         return self._kernel.coarsened(box, count)
 
-    def smoothed(self, deviation: float) -> None:
-        """No convolution with a Gaussian."""
-
 
 def _names(diagram: PeriodicDiagram) -> IndexArray:
     """A number for each edge (e,), the same for those that are the same on the torus."""

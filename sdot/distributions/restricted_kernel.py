@@ -127,6 +127,3 @@ class RestrictedKernel:
         areas = PiecesDensityKernel(self._pieces, self._execution).coarsened(box, count)
         inside = areas * (count**2 / float(np.prod(box[1] - box[0])))
         return np.asarray(self._kernel.coarsened(box, count) * inside / self._share)
-
-    def smoothed(self, deviation: float) -> None:
-        """No convolution with a Gaussian."""

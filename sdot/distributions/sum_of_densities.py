@@ -307,12 +307,6 @@ class SumKernel:
             np.sum([share * part.second_moments for share, part in parts], axis=0),
         )
 
-    def smoothed(self, deviation: float) -> SumKernel | None:
-        """The convolution with a Gaussian if all parts have one."""
-        parts = [(share, kernel.smoothed(deviation)) for share, kernel in self._parts]
-        found = [(share, kernel) for share, kernel in parts if kernel is not None]
-        return SumKernel(found) if len(found) == len(parts) else None
-
     def coarsened(self, box: FloatArray, count: int) -> FloatArray:
         """Masses of the boxes of a uniform grid; approximate."""
         masses = np.zeros((count, count))

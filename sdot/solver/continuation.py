@@ -6,7 +6,7 @@ proved to converge, and the share left of the one before shrinks at least twofol
 Once that share is well below the smallest site's mass no cell can live on it alone. From the
 Voronoi diagram of sites shrunk into the box, through the uniform density and ever finer
 averages, all of them with a share of the uniform one that is let go of in the end, this is slow
-but sure; from a good start only the finest average is needed.
+but sure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.solver.starts.clustered import clustered_start
 from sdot.solver.starts.shrunk import shrunk_sites_weights
 
-__all__ = ["continued_newton", "has_smoothings", "smoothed_newton"]
+__all__ = ["continued_newton"]
 
 # Boxes per side; from here on the share of the density grows by itself.
 _FINEST_AVERAGE = 64
@@ -43,74 +43,34 @@ _STAGE_PATIENCE = 300  # Newton steps for a stage
 # Mass error to which stages are solved, relative to that share, and the least one.
 _BALANCE = 0.1
 _FINEST_BALANCE = 1e-9
-_NARROWING = 4.0  # factor between the deviations of successive smoothings
 _MERGED_ITERATIONS = 100  # for the uniform density
 
 
 def continued_newton(
-    problem: TransportProblem,
-    start: Evaluation | None,
-    tol: float,
-    until: int,
+    problem: TransportProblem, start: None, tol: float, until: int
 ) -> NewtonResult:
-    """Newton's method through averaged densities to the density itself.
-
-    With a ``start`` only through the finest average, else through all of them.
-    """
-    stages = _Stages(problem, start, until)
-    if start is not None:
-        return stages.through([*_averaged_kernels(problem, _FINEST_AVERAGE)], 0.0, tol)
-    averages = [*_averaged_kernels(problem, 1)]
+    """Newton's method through averaged densities to the density itself, from its own start."""
+    stages, averages = _Stages(problem, until), [*_averaged_kernels(problem)]
     stages.solve(averages[0], _STAGE_TOLERANCE)
-    return stages.through(averages, _TIE, tol)
-
-
-def smoothed_newton(
-    problem: TransportProblem,
-    start: Evaluation | None,
-    tol: float,
-    until: int,
-) -> NewtonResult:
-    """The same through convolutions of the density with ever narrower Gaussians.
-
-    These resolve every scale of a density that has them (see `DensityKernel.smoothed`).
-    """
-    stages = _Stages(problem, start, until)
-    easier = [_averaged_kernel(problem, 1), *_smoothed_kernels(problem)]
-    stages.solve(easier[0], _STAGE_TOLERANCE)
-    # No tie: what is uniform would have other scales.
-    return stages.through(easier, 0.0, tol)
-
-
-def has_smoothings(problem: TransportProblem) -> bool:
-    """Whether `smoothed_newton` is a way."""
-    return next(_smoothed_kernels(problem), None) is not None
+    return stages.through(averages, tol)
 
 
 class _Stages:
     """The diagram that goes from one density to the next, and what it has cost."""
 
-    def __init__(
-        self,
-        problem: TransportProblem,
-        start: Evaluation | None,
-        until: int,
-    ) -> None:
+    def __init__(self, problem: TransportProblem, until: int) -> None:
         self._problem, self._until = problem, until
         self._begin = problem.budget.iterations, problem.budget.diagrams
         self._uniform = _averaged_kernel(problem, 1)
-        if start is None:
-            uniform_problem = problem.as_stage(self._uniform)
-            start = _start_for_uniform(uniform_problem)
-        self._diagram = start.diagram
+        self._diagram = _start_for_uniform(problem.as_stage(self._uniform)).diagram
 
-    def through(self, easier: list[DensityKernel], tie: float, tol: float) -> NewtonResult:
+    def through(self, easier: list[DensityKernel], tol: float) -> NewtonResult:
         """Go through easier densities, with a share of the uniform one, to the problem's own."""
         kernels = [*easier, self._problem.kernel]
-        tied = (self._tied(kernel, tie) for kernel in kernels)
+        tied = (self._tied(kernel, _TIE) for kernel in kernels)
         for before, after in itertools.pairwise(tied):
             self._pass_over(before, after)
-        self._loosen(tie)
+        self._loosen(_TIE)
         return self._finish(tol)
 
     def solve(self, kernel: DensityKernel, tol: float, patience: int | None = None) -> NewtonResult:
@@ -231,15 +191,8 @@ def _start_for_uniform(problem: TransportProblem) -> Evaluation:
     return problem.evaluate(shrunk_sites_weights(problem)) if start is None else start
 
 
-def _smoothed_kernels(problem: TransportProblem) -> Iterator[DensityKernel]:
-    low, high = problem.kernel.box
-    deviation = float((high - low).max())
-    while (smoothed := problem.kernel.smoothed(deviation)) is not None:
-        yield smoothed
-        deviation /= _NARROWING
-
-
-def _averaged_kernels(problem: TransportProblem, boxes: int) -> Iterator[DensityKernel]:
+def _averaged_kernels(problem: TransportProblem) -> Iterator[DensityKernel]:
+    boxes = 1
     while boxes <= _FINEST_AVERAGE:
         yield _averaged_kernel(problem, boxes)
         boxes *= 2

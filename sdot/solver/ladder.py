@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdot.cached_property import cached_property
-from sdot.solver.continuation import continued_newton, has_smoothings, smoothed_newton
+from sdot.solver.continuation import continued_newton
 from sdot.solver.newton import NewtonResult, damped_newton
 from sdot.solver.problem import Evaluation, TransportProblem
 from sdot.solver.starts.assigned import assigned_weights
@@ -37,15 +37,13 @@ _MERGED_TOLERANCE = 1e-2
 _ROUNDING = 1e-6
 _ROUNDED_MASS = 1e-15
 _MOST_ROUNDING = 1e-3
-# An assignment takes a time of n**3, half a second for so many sites: what others take for a few
-# hundred diagrams, which they need where this is tried.
-_FEW_SITES = 400
+# An assignment takes a time of n**3: half a second for so many sites, what others take for a few
+# hundred diagrams, which they need where this is tried; and seven seconds for the most, which is
+# less than a hard problem's way through averages.
+_FEW_SITES, _MOST_ASSIGNED = 400, 1500
 # Times that groups of cells without mass between them are joined: one for each pair of groups, and
 # pieces of a density are few.
 _JOINTS = 20
-# Bins of the last entropic starts. Around a support with notches and holes coarser ones leave cells
-# where there is no mass.
-_FINER_BINS = (64, 128)
 
 
 def climb(problem: TransportProblem, predicted: FloatArray | None, tol: float) -> NewtonResult:
@@ -139,16 +137,16 @@ def _is_sound(search: Search) -> bool:
     return search.start.smallest_share >= _SOUND_START
 
 
-def _is_poor(search: Search) -> bool:
-    return 0 < search.start.smallest_share < _SOUND_START
-
-
 def _quick(search: Search) -> Iterator[Evaluation]:
     yield search.start
 
 
 def _is_small(search: Search) -> bool:
     return len(search.problem.sites) <= _FEW_SITES
+
+
+def _is_not_large(search: Search) -> bool:
+    return _FEW_SITES < len(search.problem.sites) <= _MOST_ASSIGNED
 
 
 def _is_in_the_plane(search: Search) -> bool:
@@ -171,15 +169,6 @@ def _clustered(search: Search) -> Iterator[Evaluation]:
         yield start
 
 
-def _finer(search: Search) -> Iterator[Evaluation]:
-    """Entropic starts from finer grids than the quick start has tried, if no cell is empty."""
-    for bins in _FINER_BINS:
-        if bins > 2 * usual_bins(len(search.problem.sites)):
-            start = search.problem.evaluate(search.entropic.weights(bins))
-            if start.masses.min() > 0:
-                yield start
-
-
 def _none(search: Search) -> Iterator[None]:
     yield None
 
@@ -193,13 +182,17 @@ def _joined(search: Search) -> Iterator[Evaluation]:
         yield joined
 
 
-# The first two were measured on 896 problems of the soak run (numbers 1000 to 1899). The others on
-# its 266 hardest of numbers 700000 to 709999, 15 of them of more than 300 sites: those that raised,
-# hung or took more than 120 diagrams once. 24 of these fail still; what ended in a way was solved
-# again without it.
+# The first two were measured on 896 problems of the soak run (numbers 1000 to 1899). "Hardest" are
+# 266 of its numbers 700000 to 709999, 15 of them of more than 300 sites: those that raised, hung or
+# took more than 120 diagrams once. "Larger" are 37 of 84 problems, drawn with 300 to 1200 sites,
+# which the first way leaves. What ended in a way was solved again without it.
 #
-# Patience: a good start needs 3 to 20 steps, so that 60 are enough to give it up; ways by easier
-# densities have that for each of a few stages, and the last one has what is left.
+# Entropic starts from finer grids, smoothed mixtures, and poor starts by way of one average were
+# ways once. They went because nothing failed without them on either set, with 39,179 diagrams for
+# the larger problems with them, 34,597 without.
+#
+# Patience: a good start needs 3 to 20 steps, so that 60 are enough to give it up. Averages that
+# succeed have taken up to 950; joining needs some of what is left.
 LADDER = (
     Way(
         name="quick",
@@ -226,43 +219,25 @@ LADDER = (
         method=damped_newton,
         patience=60,
         why="almost coincident sites and swarms far apart, if too many for an assignment",
-        measured="ends 10; without it none fails, with 3 times the diagrams",
+        measured="ends 10 of the hardest; without it none fails, with 3 times the diagrams",
     ),
     Way(
-        name="continued",
-        applies=_is_poor,
-        starts=_quick,
-        method=continued_newton,
-        patience=60,
-        why="a start with very small cells, by way of an average in which they are larger",
-        measured="ends 3; without it none fails",
-    ),
-    Way(
-        name="smoothed",
-        applies=lambda search: has_smoothings(search.problem),
-        starts=_none,
-        method=smoothed_newton,
-        patience=200,
-        why="Gaussian mixtures of very unlike deviations, each of which a smoothing resolves",
-        measured="ends none",
-    ),
-    Way(
-        name="finer",
-        applies=_always,
-        starts=_finer,
-        method=continued_newton,
-        patience=200,
-        why="notches and holes that coarser grids do not see",
-        measured="ends 38; without it none fails, with as many diagrams",
+        name="assigned, many",
+        applies=_is_not_large,
+        starts=_assigned,
+        method=damped_newton,
+        patience=300,
+        why="the same for more sites, if they are in no clusters",
+        measured="ends 12 larger ones; without it 1 of 12 fails, with 14 times the diagrams",
     ),
     Way(
         name="averaged",
         applies=_always,
         starts=_none,
         method=continued_newton,
-        patience=2000,
+        patience=1200,
         why="from the uniform density through ever finer averages: slow but sure",
-        measured="ends 62; without it 33 of 61 fail",
+        measured="ends 62 of the hardest; without it 33 of 61 fail",
     ),
     Way(
         name="joined",
@@ -271,6 +246,6 @@ LADDER = (
         method=damped_newton,
         patience=60,
         why="zeros of the density that cut the cells into groups, which exchange no mass",
-        measured="ends 1, which fails without it",
+        measured="ends 1 of the hardest and 1 larger one, which fail without it",
     ),
 )

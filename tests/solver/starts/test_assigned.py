@@ -73,3 +73,15 @@ def test_two_far_parts_are_solved_whether_or_not_they_share_a_site(  # type: ign
     parts = SumOfGaussians([[0.1, 0.1], [0.9, 0.5]], [1e-4, 1e-6], [share, 1 - share])
     plan = optimal_transport_plan(SumOfDiracs(sites(n)), parts)
     np.testing.assert_allclose(plan.cell_masses, 1 / n, rtol=1e-7)
+
+
+def test_more_sites_that_are_in_no_clusters_have_such_a_start() -> None:
+    ways = []
+    plan = optimal_transport_plan(
+        SumOfDiracs(random_sites(450)),
+        DENSITIES["narrow Gaussians"],
+        callback=lambda progress: ways.append(progress.way),
+    )
+    assert set(ways) == {"assigned, many"}
+    assert len(ways) <= 10
+    np.testing.assert_allclose(plan.cell_masses, 1 / 450, rtol=1e-8)
