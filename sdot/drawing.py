@@ -1,9 +1,12 @@
-"""Pictures as methods: they call `sdot.plot`, imported when the first one is drawn."""
+"""Pictures as methods, and in notebooks: by `sdot.plot`, imported when the first one is drawn."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from sdot.notebook import card
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +18,19 @@ class Drawn:
     """Something of which `sdot.plot` can make a picture."""
 
     plotter: ClassVar[str]  # the name of the function
+
+    @property
+    def _facts(self) -> Mapping[str, str]:
+        """What a notebook's table says of it."""
+        return {}
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: a table, and a small picture if matplotlib is installed."""
+        try:
+            picture = importlib.import_module("sdot.plot.previews").preview(self)
+        except ImportError:
+            picture = None
+        return card(repr(self), self._facts, picture)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw it with matplotlib.

@@ -12,6 +12,7 @@ import numpy as np
 
 from sdot.execution import Execution
 from sdot.frameworks import Framework, check_device
+from sdot.notebook import card
 
 __all__ = ["Driver", "driver"]
 
@@ -58,6 +59,10 @@ class Driver:
 
     def __repr__(self) -> str:
         return f"Driver({', '.join(f'{name}={getattr(self, name)!r}' for name in _SETTINGS)})"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        return card("sdot.driver", {name: str(getattr(self, name)) for name in _SETTINGS})
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not hasattr(type(self), name):

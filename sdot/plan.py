@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -16,6 +17,7 @@ from sdot.distributions.sum_of_diracs import SumOfDiracs
 from sdot.drawing import Drawn
 from sdot.driver import driver
 from sdot.interpolation import Interpolation, check_time
+from sdot.notebook import range_text
 from sdot.plan_cells import PlanLocation, cell_spreads, solved_cells
 from sdot.plan_map import PlanMap
 from sdot.power_diagram import PowerDiagram, non_convex
@@ -78,6 +80,21 @@ class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
             positions=self.positions,
             masses=self.masses,
         )
+
+    @property
+    def _facts(self) -> Mapping[str, str]:
+        """What a notebook's table says of it."""
+        if self._solution is None:
+            return {}
+        solution = self._solution
+        return {
+            "sites": str(len(solution.positions)),
+            "W2^2": f"{solution.value:.10g}",
+            "error bound": f"{self.error_bound:.1e}",
+            "status": self.status.message,
+            "potentials": range_text(solution.potentials),
+            "density": repr(self._density),
+        }
 
     @property
     def format(self) -> ResultFormat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +25,7 @@ from sdot.distributions.polygon import check_simple_polygon, is_convex
 from sdot.distributions.regions import overlay, segments_of
 from sdot.drawing import Drawn
 from sdot.driver import driver
+from sdot.notebook import box_text, range_text
 from sdot.periodic_diagrams import PeriodicBuilder, Torus, torus_of
 from sdot.placed_diagram import PlacedDiagram, polygon_moments
 from sdot.records import Record, check_part
@@ -152,6 +153,15 @@ class PowerDiagram(Drawn, Record):
         if self.period is not None:
             where = f"a torus with periods {self.period[0]:g} and {self.period[1]:g}"
         return f"PowerDiagram({len(self)} sites in {where}, {len(self.hidden_sites)} hidden)"
+
+    @property
+    def _facts(self) -> Mapping[str, str]:
+        """What a notebook's table says of it."""
+        known = {"sites": str(len(self)), "without a cell": str(len(self.hidden_sites))}
+        if self.domain is not None:
+            known["torus" if self.period is not None else "domain"] = box_text(self.domain)
+            known["areas"] = range_text(self.areas)
+        return {**known, "weights": range_text(self.weights)}
 
     @cached_property
     def hidden_sites(self) -> IndexArray:

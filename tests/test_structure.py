@@ -43,6 +43,7 @@ LAYERS = {
         "errors",
         "driver",
         "drawing",
+        "notebook",
     ),
     "compiled": ("cgal_wrap",),
     "diagrams": ("diagrams", "periodic_diagrams"),

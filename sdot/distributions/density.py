@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numbers
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -30,6 +30,7 @@ from sdot.driver import driver
 from sdot.errors import NotDifferentiableError
 from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
+from sdot.notebook import box_text
 from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, check_points
 
@@ -274,6 +275,14 @@ class Density(Drawn, Distribution[Array_co]):
     @abstractmethod
     def total_mass(self) -> float:
         """The integral of the density."""
+
+    @property
+    def _facts(self) -> Mapping[str, str]:
+        """What a notebook's table says of it."""
+        if not self.has_values:
+            return {**self._array_facts, "values": "none while they are traced"}
+        where = "box" if self.domain is not None else "box of 99.9%"
+        return {"mass": f"{self.total_mass:.6g}", where: box_text(self.box), **self._array_facts}
 
     @property
     @abstractmethod

@@ -100,6 +100,18 @@ class Distribution(Generic[Array_co]):
         return any(framework_of(array) == "torch" for array in self.arrays)
 
     @property
+    def _array_facts(self) -> Mapping[str, str]:
+        """Names of array parameters, and what they are, for notebooks."""
+        found = {}
+        for name, value in self._parameters.items():
+            framework = framework_of(value)
+            if value is not None and not isinstance(value, Distribution):
+                kind = {"jax": "JAX", "torch": "PyTorch"}.get(framework or "", "NumPy")
+                shape = " x ".join(map(str, np.shape(value))) or "a number"
+                found[name] = f"{shape}, {kind}"
+        return found
+
+    @property
     def has_values(self) -> bool:
         """False while a framework traces one of the arrays."""
         return not any(has_no_values(array) for array in self.arrays)

@@ -14,6 +14,7 @@ from sdot.distributions.distribution import Distribution, array_or_none, kept
 from sdot.drawing import Drawn
 from sdot.frameworks import common_framework
 from sdot.limits import check_ratio
+from sdot.notebook import box_text
 from sdot.validation import (
     FloatArray,
     check_mass,
@@ -59,6 +60,14 @@ class SumOfDiracs(Drawn, Distribution[Array_co]):
     """
 
     plotter = "plot_diracs"
+
+    @property
+    def _facts(self) -> Mapping[str, str]:
+        """What a notebook's table says of them."""
+        known = {"sites": str(len(self)), "mass": f"{self.mass:.6g}"}
+        if self.has_values:
+            known["box"] = box_text(self.numpy_positions)
+        return {**known, **self._array_facts}
 
     @overload
     def __init__(

@@ -95,11 +95,11 @@ def one_per_site(values: Any, count: int) -> FloatArray:
 
 def show_colors(ax: Any, mappable: Any, colorbar: bool | str) -> None:
     """Make a layer pyplot's current image, and draw its colour bar, if asked for, with a label."""
-    pyplot = import_matplotlib("matplotlib.pyplot")
     number = getattr(ax.figure, "number", None)  # of figures that pyplot knows
-    if number is not None and pyplot.fignum_exists(number):
-        is_current = pyplot.gcf() is ax.figure and pyplot.gca() is ax
-        if is_current:
+    if number is not None:
+        pyplot = import_matplotlib("matplotlib.pyplot")
+        is_there = pyplot.fignum_exists(number)
+        if is_there and pyplot.gcf() is ax.figure and pyplot.gca() is ax:
             pyplot.sci(mappable)
     if colorbar:
         ax.figure.colorbar(mappable, ax=ax, label=colorbar if isinstance(colorbar, str) else None)
