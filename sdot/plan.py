@@ -11,6 +11,7 @@ import scipy
 
 from sdot.array_types import Array_co, Scalar_co
 from sdot.cached_property import cached_property
+from sdot.cut_cells import non_convex
 from sdot.derivatives import Linearisation, hessian_operator
 from sdot.distributions.density import Density
 from sdot.distributions.sum_of_diracs import SumOfDiracs
@@ -20,7 +21,7 @@ from sdot.interpolation import Interpolation, check_time
 from sdot.notebook import range_text
 from sdot.plan_cells import PlanLocation, cell_spreads, solved_cells
 from sdot.plan_map import PlanMap
-from sdot.power_diagram import PowerDiagram, non_convex
+from sdot.power_diagram import PowerDiagram
 from sdot.records import Record
 from sdot.results import PlanArrays, ResultFormat
 from sdot.solver.solution import Solution, Status

@@ -21,7 +21,7 @@ from sdot import (
     optimal_transport_plan,
 )
 from sdot.distributions.convex_hull import convex_hull
-from sdot.power_diagram import check_convex_domain
+from sdot.validation import check_convex_domain
 
 TIGHT = 1e-12
 L_SHAPE = [[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]]
