@@ -25,4 +25,4 @@ def gauss_rules(most: int) -> Rule:
 
 def cut_rules(degree: int) -> tuple[Rule, Rule]:
     """Return those of `caps.hpp` for polynomials of a total degree: inner and outer."""
-    return gauss_rule(degree // 2 + 1), gauss_rule(degree + 8)
+    return gauss_rule((degree + 1) // 2 + 1), gauss_rule(degree + 8)

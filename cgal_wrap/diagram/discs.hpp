@@ -137,16 +137,15 @@ inline bool cut_to_discs(Line& line, const Discs& discs, const DiagramEdges& edg
 }
 
 // Calls visitor.region(polygon) and visitor.region(cap) for the parts of a convex polygon, such as
-// a cell in one pixel, in the disc that is set; coordinates are seen from its origin.
+// a cell in one pixel, in the disc that is set, all seen from an origin.
 template <class Visitor>
 class DiscParts {
 public:
     explicit DiscParts(Visitor& visitor) : visitor_(visitor) {}
 
-    // For parts of one cell.
-    void set(const Discs& discs, std::size_t i, const Point* corners, std::size_t count) {
-        origin_ = discs.origin(i, corners, count);
-        disc_ = discs.seen_from(origin_, i);
+    void set(Point origin, const Disc& disc) {
+        origin_ = origin;
+        disc_ = disc;
     }
     Point origin() const { return origin_; }
 

@@ -67,13 +67,20 @@ cdef extern from "grid/edge_moments.hpp" namespace "sdot::grid" nogil:
         const DiagramEdges&, const PolynomialGrid&, const GaussRule&, int,
         const EdgeMomentArrays&) except +
 
-cdef extern from "grid/discs.hpp" namespace "sdot::grid" nogil:
+cdef extern from "grid/disc_masses.hpp" namespace "sdot::grid" nogil:
     void c_disc_masses "sdot::grid::disc_masses"(
         const DiagramEdges&, const uint8_t*, const ConvexPolygons&, const Discs&,
         const PolynomialGrid&, const CutRules&, int, const DiscMassArrays&) except +
+
+cdef extern from "grid/disc_moments.hpp" namespace "sdot::grid" nogil:
     void c_disc_moments "sdot::grid::disc_moments"(
         const ConvexPolygons&, const Discs&, const PolynomialGrid&, const CutRules&, int,
         const MomentArrays&) except +
+
+cdef extern from "grid/disc_pull_back.hpp" namespace "sdot::grid" nogil:
+    void c_disc_pull_back "sdot::grid::disc_pull_back"(
+        const PolynomialGrid&, const CutRules&, const ConvexPolygons&, const Discs&,
+        const CellPotential&, int, double*) except +
 
 cdef extern from "grid/cell_blocks.hpp" namespace "sdot::grid" nogil:
     CellBlocks c_cell_blocks "sdot::grid::cell_blocks"(
@@ -180,7 +187,7 @@ cdef class GridKernel:
         (n,).
 
         ``edges``: see diagrams.pxd; ``points`` and ``offsets``: cells near the discs, inside of the
-        grid; ``discs``: see diagrams.pxd.
+        grid; ``discs``: see discs.pxd.
         """
         cdef DiagramEdges diagram = diagram_edges(edges)
         cdef ConvexPolygons cells = convex_polygons(points, offsets)
@@ -274,6 +281,35 @@ def pull_back(
     with nogil:
         c_grid_pull_back(
             grid, rule, polygons, on_cells, threads, &result_view[0, 0, 0, 0])
+    return result
+
+
+def disc_pull_back(
+    const double[::1] x_lines,
+    const double[::1] y_lines,
+    bint is_uniform,
+    int terms,
+    const double[:, ::1] points,
+    const int64_t[::1] offsets,
+    tuple discs,
+    tuple potential,
+    int threads,
+):
+    """Those of `pull_back` for a potential that is zero outside discs.
+
+    ``points`` and ``offsets``: cells near the discs, inside of the grid; ``discs``: see discs.pxd.
+    """
+    cdef PolynomialGrid grid = grid_without_values(x_lines, y_lines, is_uniform, terms)
+    rules = cut_rules(2 * terms)
+    cdef CutRules on_parts = cut_rules_of(rules)
+    cdef ConvexPolygons cells = convex_polygons(points, offsets)
+    cdef Discs around = discs_of(discs)
+    cdef CellPotential on_cells = cell_potential(potential)
+    result = np.empty((grid.x.pixels, grid.y.pixels, terms, terms))
+    cdef double[:, :, :, ::1] result_view = result
+    with nogil:
+        c_disc_pull_back(
+            grid, on_parts, cells, around, on_cells, threads, &result_view[0, 0, 0, 0])
     return result
 
 

@@ -89,18 +89,22 @@ public:
         local_.clear();
         for (const Point& p : polygon)
             local_.push_back({(p.x - first.x) / size.x, (p.y - first.y) / size.y});
-        const int n = Terms > 0 ? Terms : n_;
-        std::fill(piece_.begin(), piece_.end(), 0.0);
-        polygon_nodes(local_, rule_, [&](Point r, double weight) {
-            const Point s = start + r;
-            double along_x = weight * value(gap + Point{size.x * r.x, size.y * r.y});
-            for (int p = 0; p < n; ++p, along_x *= s.x) {
-                double term = along_x;
-                for (int q = 0; q < n; ++q, term *= s.y) piece_[p * n + q] += term;
-            }
+        add_nodes(ix, size.x * size.y, start, gap, size,
+                  [&](const auto& visit) { polygon_nodes(local_, rule_, visit); });
+    }
+
+    // What run(visit) calls visit(point, weight) for: nodes on a part of the cell, seen from an
+    // origin near it.
+    template <class Run>
+    void nodes(int ix, int iy, Point origin, const Run& run) {
+        const Point size{grid_.x.size(ix), grid_.y.size(iy)};
+        const Point start{(origin.x - grid_.x.lines[ix]) / size.x,
+                          (origin.y - grid_.y.lines[iy]) / size.y};
+        add_nodes(ix, 1.0, start, origin - site_, size, [&](const auto& visit) {
+            run([&](Point r, double weight) {
+                visit(Point{r.x / size.x, r.y / size.y}, weight);
+            });
         });
-        const double area = size.x * size.y;
-        for (int k = 0; k < n * n; ++k) pixel(ix)[k].add(area * piece_[k]);
     }
 
     // Writes the row into the result (x.pixels, y.pixels, terms, terms), and starts anew.
@@ -117,6 +121,22 @@ public:
 
 private:
     CompensatedSum* pixel(int ix) { return sums_.data() + static_cast<std::size_t>(ix) * n_ * n_; }
+
+    // Nodes in the pixel's coordinates, seen from `start`, which is `gap` from the site.
+    template <class Run>
+    void add_nodes(int ix, double area, Point start, Point gap, Point size, const Run& run) {
+        const int n = Terms > 0 ? Terms : n_;
+        std::fill(piece_.begin(), piece_.end(), 0.0);
+        run([&](Point r, double weight) {
+            const Point s = start + r;
+            double along_x = weight * value(gap + Point{size.x * r.x, size.y * r.y});
+            for (int p = 0; p < n; ++p, along_x *= s.x) {
+                double term = along_x;
+                for (int q = 0; q < n; ++q, term *= s.y) piece_[p * n + q] += term;
+            }
+        });
+        for (int k = 0; k < n * n; ++k) pixel(ix)[k].add(area * piece_[k]);
+    }
 
     double value(Point from_site) const { return potentials_.at_gap(cell_, from_site); }
 

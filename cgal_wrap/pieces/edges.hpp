@@ -69,10 +69,12 @@ struct Segment {
     }
 };
 
-// edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e.
-inline bool piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree,
-                               const DiagramEdges& diagram, int threads, int (*pending)(),
-                               double* edge_weights) {
+// edge_weights[e] = (1 / (2 |y_i - y_j|)) * integral of the density along edge e, or along what of
+// it cut(line, e) leaves, false for nothing.
+template <class Cut>
+bool piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree,
+                        const DiagramEdges& diagram, int threads, int (*pending)(), const Cut& cut,
+                        double* edge_weights) {
     const Box& around = tree.box(tree.root());
     const EdgeLines lines(diagram, around.low, around.high);
     return for_batches(diagram.count, threads, pending, [&] { return PieceSearch(tree); },
@@ -82,7 +84,8 @@ inline bool piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree
         std::vector<std::size_t> edges;
         for (std::size_t e = begin; e < end; ++e) {
             edge_weights[e] = 0;
-            const Line line = lines.line(e);
+            Line line = lines.line(e);
+            if (!cut(line, e)) continue;
             Segment segment{line, line.begin, line.end};
             if (!segment.cut_to(around)) continue;
             segments.push_back(segment);
@@ -104,6 +107,13 @@ inline bool piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree
             edge_weights[e] /= 2 * std::sqrt(dot(normal, normal));
         }
     });
+}
+
+inline bool piece_edge_weights(const ConvexPieces& pieces, const PieceTree& tree,
+                               const DiagramEdges& diagram, int threads, int (*pending)(),
+                               double* edge_weights) {
+    const auto cut = [](const Line&, std::size_t) { return true; };
+    return piece_edge_weights(pieces, tree, diagram, threads, pending, cut, edge_weights);
 }
 
 }  // namespace sdot::pieces

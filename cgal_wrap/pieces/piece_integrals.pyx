@@ -24,10 +24,18 @@ from cgal_wrap.diagram.diagrams cimport (
     gauss_rule_of,
     moment_arrays,
 )
+from cgal_wrap.diagram.discs cimport (
+    CutRules,
+    DiscMassArrays,
+    Discs,
+    cut_rules_of,
+    disc_mass_arrays,
+    discs_of,
+)
 from cgal_wrap.base.interruption cimport check_finished, pending_signal
 from cgal_wrap.base.runtime cimport join_process
 
-from sdot.cgal_wrap.base.gauss_rules import gauss_rule
+from sdot.cgal_wrap.base.gauss_rules import cut_rules, gauss_rule
 
 join_process()
 
@@ -64,6 +72,20 @@ cdef extern from "pieces/edge_moments.hpp" namespace "sdot::pieces" nogil:
     bint c_edge_moments "sdot::pieces::edge_moments"(
         const ConvexPieces&, const PieceTree&, const DiagramEdges&, int, int (*)() noexcept,
         const EdgeMomentArrays&) except +
+
+cdef extern from "pieces/discs.hpp" namespace "sdot::pieces" nogil:
+    bint piece_disc_masses(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const Discs&,
+        const CutRules&, int, int (*)() noexcept, const DiscMassArrays&) except +
+    bint piece_disc_edge_weights(
+        const ConvexPieces&, const PieceTree&, const DiagramEdges&, const Discs&, int,
+        int (*)() noexcept, double*) except +
+    bint piece_disc_moments(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const Discs&,
+        const CutRules&, int, int (*)() noexcept, const MomentArrays&) except +
+    bint add_disc_potential_integrals(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const Discs&,
+        const CellPotential&, const CutRules&, int, int (*)() noexcept, double*) except +
 
 cdef extern from "pieces/cell_blocks.hpp" namespace "sdot::pieces" nogil:
     bint c_cell_blocks "sdot::pieces::cell_blocks"(
@@ -173,6 +195,85 @@ cdef class PiecesKernel:
                 &edge_weights_view[0])
         check_finished(finished)
         return edge_weights
+
+    def disc_masses(
+        self,
+        tuple edges,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        tuple discs,
+        int threads,
+    ):
+        """Masses of cells cut by discs (n,), the integrals of the density along the edges in the
+        discs over twice the sites' distances (e,), and half of those over the angle along arcs
+        (n,).
+
+        ``edges``: see diagrams.pxd; ``points`` and ``offsets``: cells near the discs; ``discs``:
+        see discs.pxd.
+        """
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        cdef ConvexPolygons cells = convex_polygons(points, offsets)
+        cdef Discs around = discs_of(discs)
+        rules = cut_rules(1)
+        cdef CutRules on_parts = cut_rules_of(rules)
+        masses, arc_weights = np.empty(cells.count), np.empty(cells.count)
+        edge_weights = np.empty(diagram.count)
+        cdef DiscMassArrays result = disc_mass_arrays(masses, edge_weights, arc_weights)
+        cdef bint finished
+        with nogil:
+            finished = piece_disc_masses(
+                self.pieces, self.tree.get()[0], cells, around, on_parts, threads,
+                pending_signal, result
+            ) and piece_disc_edge_weights(
+                self.pieces, self.tree.get()[0], diagram, around, threads, pending_signal,
+                result.edge_weights)
+        check_finished(finished)
+        return masses, edge_weights, arc_weights
+
+    def disc_moments(
+        self, const double[:, ::1] points, const int64_t[::1] offsets, tuple discs, int threads
+    ):
+        """Those of `moments` for cells cut by discs; arguments are those of `disc_masses`."""
+        cdef ConvexPolygons cells = convex_polygons(points, offsets)
+        cdef Discs around = discs_of(discs)
+        rules = cut_rules(3)
+        cdef CutRules on_parts = cut_rules_of(rules)
+        masses = np.empty(cells.count)
+        centroids = np.empty((cells.count, 2))
+        second_moments = np.empty((cells.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = piece_disc_moments(
+                self.pieces, self.tree.get()[0], cells, around, on_parts, threads,
+                pending_signal, moments)
+        check_finished(finished)
+        return masses, centroids, second_moments
+
+    def disc_potential_integrals(
+        self,
+        const double[:, ::1] points,
+        const int64_t[::1] offsets,
+        tuple discs,
+        tuple potential,
+        int threads,
+    ):
+        """Those of `potential_integrals` for a potential that is zero outside discs; arguments are
+        those of `disc_masses`."""
+        integrals = np.zeros((self.pieces.count, 3))
+        cdef double[:, ::1] integrals_view = integrals
+        cdef ConvexPolygons cells = convex_polygons(points, offsets)
+        cdef Discs around = discs_of(discs)
+        cdef CellPotential on_cells = cell_potential(potential)
+        rules = cut_rules(3)
+        cdef CutRules on_parts = cut_rules_of(rules)
+        cdef bint finished
+        with nogil:
+            finished = add_disc_potential_integrals(
+                self.pieces, self.tree.get()[0], cells, around, on_cells, on_parts, threads,
+                pending_signal, &integrals_view[0, 0])
+        check_finished(finished)
+        return integrals
 
     def edge_moments(self, tuple edges, int threads):
         """Of the density along each edge: its integral divided by twice the distance of the two

@@ -40,12 +40,12 @@ inline PotentialIntegrals part_potential(const ConvexPieces& pieces, std::size_t
     return sums;
 }
 
-// Adds those over all parts of piece k to integrals[3 k ...]. Parts are found in parallel and added
-// in their order.
-inline bool add_potential_integrals(const ConvexPieces& pieces, const PieceTree& tree,
-                                    const ConvexPolygons& polygons, const CellPotential& potential,
-                                    const GaussRule& rule, int threads, int (*pending)(),
-                                    double* integrals) {
+// Adds to integrals[3 k ...] those of of_part(piece, part, i) over the parts of all cells in piece
+// k. Parts are found in parallel and added in their order.
+template <class OfPart>
+bool add_part_integrals(const ConvexPieces& pieces, const PieceTree& tree,
+                        const ConvexPolygons& polygons, int threads, int (*pending)(),
+                        const OfPart& of_part, double* integrals) {
     const auto add_portion = [&](std::size_t first, std::size_t last) {
         std::vector<std::vector<PotentialIntegrals>> found((last - first + kBatch - 1) / kBatch);
         run_batches(first, last, threads, [&] { return PieceCutter(pieces, tree); },
@@ -56,7 +56,7 @@ inline bool add_potential_integrals(const ConvexPieces& pieces, const PieceTree&
             auto& parts = found[(begin - first) / kBatch];
             cutter.run(
                 [&](std::size_t, std::size_t i, std::size_t piece, const Polygon& part) {
-                    parts.push_back(part_potential(pieces, piece, part, potential, i, rule));
+                    parts.push_back(of_part(piece, part, i));
                 },
                 [](std::size_t, std::size_t) {});
         });
@@ -68,6 +68,16 @@ inline bool add_potential_integrals(const ConvexPieces& pieces, const PieceTree&
             }
     };
     return for_portions(polygons.count, kPortion, pending, add_portion);
+}
+
+inline bool add_potential_integrals(const ConvexPieces& pieces, const PieceTree& tree,
+                                    const ConvexPolygons& polygons, const CellPotential& potential,
+                                    const GaussRule& rule, int threads, int (*pending)(),
+                                    double* integrals) {
+    const auto of_part = [&](std::size_t piece, const Polygon& part, std::size_t i) {
+        return part_potential(pieces, piece, part, potential, i, rule);
+    };
+    return add_part_integrals(pieces, tree, polygons, threads, pending, of_part, integrals);
 }
 
 }  // namespace sdot::pieces

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sdot.array_types import Array_co
 from sdot.cached_property import cached_property
 from sdot.cgal_wrap.pieces.piece_integrals import PiecesKernel
-from sdot.diagrams import DiagramArrays
+from sdot.diagrams import CellsNearDiscs, DiagramArrays
 from sdot.distributions.computed import computed
 from sdot.distributions.convex_hull import convex_hull
 from sdot.distributions.density import (
@@ -24,6 +24,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
+from sdot.distributions.disc_kernel import DiscMasses
 from sdot.distributions.sampling import sample_affine_triangles
 from sdot.execution import SERIAL, Execution
 from sdot.validation import FloatArray, box_corners, freeze
@@ -167,6 +168,16 @@ class PiecesDensityKernel:
         """Moments of order 0, 1, 2 of every cell."""
         return CellMoments(*self._kernel.moments(*self._cells(diagram), self._execution.threads))
 
+    def disc_masses(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscMasses:
+        """Masses of the cells within their discs, with the weights of edges and arcs."""
+        cells = self._cells_near_discs(diagram, squared_radii)
+        return DiscMasses(*self._kernel.disc_masses(diagram.edges, *cells, self._execution.threads))
+
+    def disc_moments(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell within its disc."""
+        cells = self._cells_near_discs(diagram, squared_radii)
+        return CellMoments(*self._kernel.disc_moments(*cells, self._execution.threads))
+
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""
         return EdgeMoments(*self._kernel.edge_moments(diagram.edges, self._execution.threads))
@@ -207,6 +218,20 @@ class PiecesDensityKernel:
         return self._kernel.potential_integrals(  # type: ignore[no-any-return]
             *self._cells(diagram), potential.parts, self._execution.threads
         )
+
+    def potential_integrals_in_discs(
+        self, diagram: DiagramArrays, squared_radii: FloatArray, potential: CellPotential
+    ) -> FloatArray:
+        """The same for a potential that is zero outside discs around the sites."""
+        cells = self._cells_near_discs(diagram, squared_radii)
+        return self._kernel.disc_potential_integrals(  # type: ignore[no-any-return]
+            *cells, potential.parts, self._execution.threads
+        )
+
+    def _cells_near_discs(
+        self, diagram: DiagramArrays, squared_radii: FloatArray
+    ) -> CellsNearDiscs:
+        return diagram.polygons_near_discs(box_corners(self.box), squared_radii, self._execution)
 
     def _cells(self, diagram: DiagramArrays) -> tuple[FloatArray, npt.NDArray[np.int64]]:
         return diagram.polygons(box_corners(self.box), self._execution)

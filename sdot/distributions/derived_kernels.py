@@ -7,7 +7,7 @@ import numpy as np
 from sdot.distributions.density import DensityKernel
 from sdot.distributions.grid_kernel import GridDensityKernel
 from sdot.distributions.periodic_kernel import PeriodicKernel
-from sdot.distributions.sum_of_densities import SumKernel
+from sdot.distributions.sum_of_densities import sum_kernel
 from sdot.execution import Execution
 
 __all__ = ["averaged_kernel", "mixed_kernel"]
@@ -26,4 +26,4 @@ def averaged_kernel(
 
 def mixed_kernel(first: DensityKernel, second: DensityKernel, share: float) -> DensityKernel:
     """``(1 - share) * first + share * second``."""
-    return SumKernel([(1 - share, first), (share, second)])
+    return sum_kernel([(1 - share, first), (share, second)])

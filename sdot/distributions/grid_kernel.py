@@ -24,7 +24,14 @@ from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
 from sdot.validation import FloatArray, box_corners, freeze
 
-__all__ = ["GridDensityKernel", "cell_matrix", "grid_mass", "potential_integrals"]
+__all__ = [
+    "GridDensityKernel",
+    "cell_matrix",
+    "grid_mass",
+    "monomial_integrals",
+    "potential_integrals",
+    "potential_integrals_in_discs",
+]
 
 # Roundings in the moments of a piece: its corners, the triangles of a fan, and the step to the
 # centroid, which takes away up to nine tenths of the moments about a corner.
@@ -51,6 +58,7 @@ class GridDensityKernel:
         self._execution = execution
         # The derivatives ask for those of the solution's diagram once more.
         self._moments: Latest[CellMoments] = Latest()
+        self._disc_moments: Latest[CellMoments] = Latest()
 
     @cached_property
     def box(self) -> FloatArray:
@@ -85,8 +93,15 @@ class GridDensityKernel:
 
     def disc_moments(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell within its disc."""
+        key = (weakref.ref(diagram), squared_radii.tobytes())
+        return self._disc_moments.get(key, lambda: self._disc_moments_of(diagram, squared_radii))
+
+    def _disc_moments_of(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
         cells = diagram.polygons_near_discs(box_corners(self.box), squared_radii, self._execution)
-        return CellMoments(*self._kernel.disc_moments(*cells, self._execution.threads))
+        moments = CellMoments(*self._kernel.disc_moments(*cells, self._execution.threads))
+        for array in moments:
+            freeze(array)
+        return moments
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""
@@ -156,6 +171,32 @@ def potential_integrals(
         potential.on_pieces(diagram).parts,
         execution.threads,
     )
+
+
+def potential_integrals_in_discs(
+    diagram: DiagramArrays,
+    squared_radii: FloatArray,
+    potential: CellPotential,
+    lines: tuple[FloatArray, FloatArray],
+    *,
+    uniform: bool,
+    terms: int,
+    execution: Execution,
+) -> FloatArray:
+    """Those of `potential_integrals` for a potential that is zero outside discs."""
+    x, y = lines
+    corners = box_corners(np.array([[x[0], y[0]], [x[-1], y[-1]]]))
+    cells = diagram.polygons_near_discs(corners, squared_radii, execution)
+    return compiled.disc_pull_back(  # type: ignore[no-any-return]
+        x, y, uniform, terms, *cells, potential.parts, execution.threads
+    )
+
+
+def monomial_integrals(x_lines: FloatArray, y_lines: FloatArray, terms: int) -> FloatArray:
+    """Integrals (nx, ny, terms, terms) of every monomial over every pixel."""
+    along = 1.0 / np.arange(1, terms + 1)
+    areas = np.diff(x_lines)[:, None] * np.diff(y_lines)
+    return np.asarray(areas[:, :, None, None] * (along[:, None] * along))
 
 
 def cell_matrix(

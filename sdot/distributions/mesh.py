@@ -237,6 +237,23 @@ class Mesh(PiecewiseAffineDensity[Array_co]):
         integrals = self.whole_kernel(frame, execution).potential_integrals(diagram, potential)
         return (self.from_affine(self.factor(frame) * integrals, frame),)
 
+    def pull_back_in_discs(
+        self,
+        diagram: DiagramArrays,
+        squared_radii: FloatArray,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
+    ) -> tuple[FloatArray, ...]:
+        """Return those of `pull_back` for a potential that is zero outside discs."""
+        kernel = self.whole_kernel(frame, execution)
+        integrals = kernel.potential_integrals_in_discs(diagram, squared_radii, potential)
+        if self._options["mass"] is not None:
+            own = cast(PiecesDensityKernel, self.kernel(frame, execution))
+            mean = potential.integral(own.disc_moments(diagram, squared_radii))
+            integrals -= mean * _integrals_of_one(frame.apply(self._corners))
+        return (self.from_affine(self.factor(frame) * integrals, frame),)
+
     def factor(self, frame: Frame) -> float:
         """What values are multiplied with to be the density in a frame."""
         return float(np.prod(frame.scale)) * (self.total_mass / self._given_mass)
@@ -306,6 +323,13 @@ class MeshDerivative(NormalisedDerivative):
         """The transpose of `raw`."""
         integrals = self._factor * gradient.reshape(-1, 3)
         return (self._mesh.from_affine(integrals, self._cells.frame),)
+
+
+def _integrals_of_one(corners: FloatArray) -> FloatArray:
+    """Integrals of 1 and x - first corner (t, 3) over triangles (t, 3, 2)."""
+    areas = _twice_areas(corners)[:, None] / 2
+    gaps = (corners - corners[:, :1]).sum(axis=1) / 3
+    return np.concatenate([areas, areas * gaps], axis=1)
 
 
 def _check_vertices(vertices: Any) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,9 @@ from sdot.distributions.grid_kernel import (
     GridDensityKernel,
     cell_matrix,
     grid_mass,
+    monomial_integrals,
     potential_integrals,
+    potential_integrals_in_discs,
 )
 from sdot.distributions.periodic_kernel import PeriodicKernel
 from sdot.distributions.sampling import sample_polynomial_grid
@@ -410,6 +412,35 @@ class PolynomialGrid(Density[Array_co]):
         )
         integrals *= float(np.prod(frame.scale)) * self._scaled[1]
         return integrals.reshape(np.shape(self.values))
+
+    def pull_back_in_discs(
+        self,
+        diagram: DiagramArrays,
+        squared_radii: FloatArray,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
+    ) -> tuple[FloatArray, ...]:
+        """Return those of `pull_back` for a potential that is zero outside discs."""
+        kernel = cast(GridDensityKernel, self.kernel(frame, execution))
+        moments = kernel.disc_moments(diagram, squared_radii)
+        lines, terms = self._lines_in(frame), self.degree + 1
+        integrals = potential_integrals_in_discs(
+            diagram,
+            squared_radii,
+            potential,
+            lines,
+            uniform=self._options["is_uniform"],
+            terms=terms,
+            execution=execution,
+        )
+        if self._options["mass"] is not None:
+            integrals -= potential.integral(moments) * monomial_integrals(*lines, terms)
+        integrals *= float(np.prod(frame.scale)) * self._scaled[1]
+        by_values = integrals.reshape(np.shape(self.values))
+        if self._parameters["domain"] is None:
+            return (by_values,)
+        return by_values, self._pull_back_to_domain(frame, potential, moments)
 
     def _lines_in(self, frame: Frame) -> tuple[FloatArray, FloatArray]:
         x, y = (

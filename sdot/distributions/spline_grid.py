@@ -276,6 +276,20 @@ class SplineGrid(Density[Array_co]):
         by_coefficients, *by_domain = self.grid.pull_back(diagram, frame, potential, execution)
         return self.to_values(by_coefficients), *by_domain
 
+    def pull_back_in_discs(
+        self,
+        diagram: DiagramArrays,
+        squared_radii: FloatArray,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
+    ) -> tuple[FloatArray, ...]:
+        """Return those of `pull_back` for a potential that is zero outside discs."""
+        by_coefficients, *by_domain = self.grid.pull_back_in_discs(
+            diagram, squared_radii, frame, potential, execution
+        )
+        return self.to_values(by_coefficients), *by_domain
+
     def derivative(self, cells: SolvedCells) -> SplineDerivative:
         """Return how integrals over the cells change with the values."""
         return SplineDerivative(self, self.grid.derivative(cells))

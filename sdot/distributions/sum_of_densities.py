@@ -25,6 +25,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
+from sdot.distributions.disc_kernel import DiscKernel, DiscMasses, cuts_discs
 from sdot.distributions.regions import overlay, segments_of
 from sdot.distributions.sampling import choose
 from sdot.execution import SERIAL, Execution
@@ -33,7 +34,7 @@ from sdot.limits import check_size
 from sdot.periodic_diagrams import Torus
 from sdot.validation import FloatArray, freeze
 
-__all__ = ["SumKernel", "SumOfDensities"]
+__all__ = ["DiscSumKernel", "SumKernel", "SumOfDensities", "sum_kernel"]
 
 
 class SumOfDensities(Density[Array_co]):
@@ -193,12 +194,8 @@ class SumOfDensities(Density[Array_co]):
     def kernel_in(self, frame: Frame, execution: Execution) -> SumKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         shares = (self._masses / self.total_mass).tolist()
-        return SumKernel(
-            [
-                (share, part.kernel(frame, execution))
-                for share, part in zip(shares, self.densities, strict=True)
-            ]
-        )
+        kernels = [part.kernel(frame, execution) for part in self.densities]
+        return sum_kernel(list(zip(shares, kernels, strict=True)))
 
     def pull_back(
         self,
@@ -213,6 +210,23 @@ class SumOfDensities(Density[Array_co]):
             for factor, part in zip(self.factors, self.densities, strict=True)
             if part.arrays
             for derivative in part.pull_back(diagram, frame, potential, execution)
+        )
+
+    def pull_back_in_discs(
+        self,
+        diagram: DiagramArrays,
+        squared_radii: FloatArray,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
+    ) -> tuple[FloatArray, ...]:
+        """Return those of `pull_back` for a potential that is zero outside discs."""
+        return tuple(
+            factor * derivative
+            for factor, part in zip(self.factors, self.densities, strict=True)
+            for derivative in part.pull_back_in_discs(
+                diagram, squared_radii, frame, potential, execution
+            )
         )
 
     def derivative(self, cells: SolvedCells) -> SumDerivative:
@@ -313,6 +327,38 @@ class SumKernel:
         for share, kernel in self._parts:
             masses += share * kernel.coarsened(box, count)
         return masses
+
+
+class DiscSumKernel(SumKernel):
+    """The same of kernels that all cut discs (see `DiscKernel`)."""
+
+    def __init__(self, parts: Sequence[tuple[float, DiscKernel]]) -> None:
+        super().__init__(parts)
+        self._cutting = parts
+
+    def disc_masses(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscMasses:
+        """Masses of the cells within their discs, with the weights of edges and arcs."""
+        cells, edges = np.zeros((2, len(diagram.positions))), np.zeros(len(diagram.edge_sites))
+        for share, kernel in self._cutting:
+            part = kernel.disc_masses(diagram, squared_radii)
+            cells += share * np.stack([part.masses, part.arc_weights])
+            edges += share * part.edge_weights
+        return DiscMasses(cells[0], edges, cells[1])
+
+    def disc_moments(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell within its disc."""
+        return _merged(
+            [
+                (share, kernel.disc_moments(diagram, squared_radii))
+                for share, kernel in self._cutting
+            ]
+        )
+
+
+def sum_kernel(parts: Sequence[tuple[float, DensityKernel]]) -> SumKernel:
+    """Return ``sum_k share_k * kernel_k``, which cuts discs if all parts do."""
+    cutting = [(share, kernel) for share, kernel in parts if cuts_discs(kernel)]
+    return DiscSumKernel(cutting) if len(cutting) == len(parts) else SumKernel(parts)
 
 
 def _sum(terms: Sequence[tuple[Any, Density]]) -> SumOfDensities:

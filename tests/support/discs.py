@@ -21,7 +21,7 @@ from sdot.validation import FloatArray
 
 Function = Callable[[FloatArray], FloatArray]  # of points (k, 2), to (k,) or (k, m)
 
-_ANGLES = np.polynomial.legendre.leggauss(48)
+_ANGLES = np.polynomial.legendre.leggauss(24)
 _RADII = np.polynomial.legendre.leggauss(8)
 
 
@@ -104,7 +104,7 @@ class CutCell:
             half = self.radius**2 - foot @ foot
             if half > 0:
                 corners.append(foot + np.outer([-1, 1], along) * np.sqrt(half))
-            corners.append(np.outer([-1, 1], along))
+            corners.append(_directions_near(along))
         x, y = np.concatenate(corners).T
         return np.arctan2(y, x)
 
@@ -203,6 +203,15 @@ class SlowDiscKernel(GridDensityKernel):
                     values = density(origin + nodes[:, None] * along)
                     total += float((end - begin) / 2 * (_RADII[1] @ values))
         return total / (2 * distance)
+
+
+def _directions_near(along: FloatArray) -> FloatArray:
+    """Directions of a line, and more and more of them near it: rays that are almost parallel to it
+    meet it far away, at distances that change fast with the angle."""
+    angles = np.concatenate([[0.0], *(sign * 4.0 ** -np.arange(6) for sign in (-1, 1))])
+    turned = np.outer(np.cos(angles), along)
+    turned += np.outer(np.sin(angles), [-along[1], along[0]])
+    return np.concatenate([turned, -turned])
 
 
 def _on_line(
