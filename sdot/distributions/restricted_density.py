@@ -26,9 +26,9 @@ from sdot.distributions.density import (
 )
 from sdot.distributions.density_derivatives import NoDerivative, ScalableDerivative
 from sdot.distributions.distribution import Distribution
-from sdot.distributions.polygon import check_holes, check_simple_polygon
+from sdot.distributions.polygon import check_holes, check_simple_polygon, is_convex
 from sdot.distributions.polygon_cells import PolygonCells
-from sdot.distributions.regions import overlay, segments_of
+from sdot.distributions.regions import clipped, overlay, segments_of
 from sdot.distributions.restricted_derivative import PartsDerivative, on_parts, pull_back_inside
 from sdot.distributions.restricted_kernel import RestrictedKernel
 from sdot.distributions.sampling import until
@@ -341,7 +341,11 @@ def _common_region(density: Density, rings: Sequence[FloatArray]) -> tuple[Float
     """The rings around what a polygon and the region of a density have in common."""
     if density.region is None:
         return tuple(rings)
-    found = overlay([segments_of(density.region), segments_of(rings)], all)
+    sides = segments_of(rings)
+    if len(density.region) == 1 and is_convex(density.region[0]):
+        found = clipped(density.region[0], sides, sides)
+    else:
+        found = overlay([segments_of(density.region), sides], all)
     if not found:
         corners = np.concatenate(density.region)
         raise ValueError(

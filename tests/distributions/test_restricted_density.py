@@ -87,6 +87,22 @@ def test_random_polygons(seed: int) -> None:
     assert len(pieces) <= 2 * reflex + 1  # what is proved of this method
 
 
+@pytest.mark.parametrize("shift", [[0, 0], [0.7, -0.4], [-1.0, 1.0], [1.0, 0.0]])
+def test_polygons_that_reach_beyond_the_density(shift: list[float]) -> None:
+    corners = 2 * _random_polygon(np.random.default_rng(7), 12) + np.array(shift) - 1
+    for density in (Box(SQUARE, mass=4), Polygon(L_SHAPE, mass=3)):
+        restricted = density.restricted(corners, mass=None)
+        areas = [_signed_area(ring) for ring in restricted.region]
+        assert restricted.total_mass == pytest.approx(sum(areas), rel=1e-12)
+    around = Box(SQUARE).restricted(((-1, -1), (3, 3)))
+    assert sum(map(_signed_area, around.region)) == 4
+
+
+def _signed_area(ring: np.ndarray) -> float:
+    x, y = ring.T
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+
+
 def _turns_left(corners: np.ndarray) -> np.ndarray:
     sides = np.roll(corners, -1, axis=0) - corners
     following = np.roll(sides, -1, axis=0)
