@@ -47,6 +47,8 @@ from sdot.validation import (
 
 __all__ = ["RestrictedDensity"]
 
+_LEAST_SHARE = 1e-5  # of which points are drawn
+
 
 class RestrictedDensity(Density[Array_co]):
     """A density inside a polygon, convex or not, with holes or without, and zero outside.
@@ -87,7 +89,7 @@ class RestrictedDensity(Density[Array_co]):
     Exact up to rounding: cells are cut by the convex pieces that make up the polygon, and the
     density integrates over their parts itself. The distance is differentiable in all arrays of
     the density, but not in the polygon. Random points are drawn from the whole density, and those
-    outside are rejected.
+    outside are rejected: `sample` wants at least 1e-5 of the density's mass in the polygon.
 
     Examples
     --------
@@ -233,6 +235,12 @@ mass 1
 
     def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Return independent random points (count, 2), by rejection."""
+        if self._share < _LEAST_SHARE:
+            raise ValueError(
+                "sample: expected a polygon with a share of the density's mass of at least "
+                f"{_LEAST_SHARE:g}, not {self._share:.1e}: points are drawn from the whole, and "
+                "nearly all would be rejected"
+            )
 
         def propose(wanted: int) -> FloatArray:
             points = self.density.draw(wanted, rng)

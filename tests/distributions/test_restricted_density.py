@@ -202,6 +202,20 @@ def test_many_sites_far_away_and_thin_shapes() -> None:
     assert plan.status.converged
 
 
+def test_the_tail_of_a_gaussian() -> None:
+    tail = SumOfGaussians([[0.0, 0.0]], [0.01]).restricted([[2, 2], [4, 3], [3, 4]])
+    plan = optimal_transport_plan(SumOfDiracs(random_sites(20)), tail)
+    assert plan.status.converged
+    # Beyond the corner it falls as exp(-200 (s + t)); the corner has the sides (2, 1) and (1, 2).
+    corner = [[2 + 1e-9, 2 + 1e-9]]
+    assert tail.density.evaluate(corner)[0] < 1e-170
+    sides = np.array([[2.0, 1.0], [1.0, 2.0]])
+    expected = np.prod(200 * sides.sum(axis=1)) / np.linalg.det(sides)
+    assert tail.evaluate(corner)[0] == pytest.approx(expected, rel=0.02)
+    with refused(ValueError, "sample", "share"):
+        tail.sample(10, 0)
+
+
 # Derivatives.
 
 
