@@ -46,6 +46,28 @@ public:
         if (part_.size() > 2) visit.polygon(part_);
     }
 
+    // Calls visit.side(from, to) and visit.cap(cap) along the boundary of what is in the disc,
+    // counter-clockwise; of a cap it is the arc that is part of the boundary.
+    template <class Visit>
+    void run_boundary(const Polygon& corners, const Disc& disc, const Visit& visit) {
+        disc_ = disc;
+        radius_ = std::sqrt(disc.squared_radius);
+        look_at(corners);
+        walk_around();
+        part_.clear();
+        if (is_whole_disc()) {
+            add_caps({radius_, 0}, kWholeTurn / 2, visit);
+            return;
+        }
+        is_centre_inside_ = contains_centre(0);
+        for (std::size_t k = 0; k < boundary_.size(); ++k) {
+            const Point here = boundary_[k].point;
+            const Point next = boundary_[k + 1 < boundary_.size() ? k + 1 : 0].point;
+            if (boundary_[k].begins_arc) add_arc(here, next, visit);
+            else visit.side(here, next);
+        }
+    }
+
 private:
     static constexpr double kWholeTurn = 12 * kWidestHalfAngle;
 

@@ -23,6 +23,7 @@ def gauss_rules(most: int) -> Rule:
     return np.concatenate([rule[0] for rule in rules]), np.concatenate([rule[1] for rule in rules])
 
 
-def cut_rules(degree: int) -> tuple[Rule, Rule]:
-    """Return those of `caps.hpp` for polynomials of a total degree: inner and outer."""
-    return gauss_rule((degree + 1) // 2 + 1), gauss_rule(degree + 8)
+def cut_rules(degree: int) -> tuple[Rule, Rule, int]:
+    """Return those of `caps.hpp` for polynomials of a total degree: inner, outer, and count."""
+    count = 8 + (2 * degree + 2) // 3
+    return gauss_rule((degree + 1) // 2 + 1), gauss_rules(count), count

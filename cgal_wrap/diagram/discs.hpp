@@ -50,7 +50,12 @@ public:
     }
 
 private:
+    // Only where much is cut off: cutting takes longer than looking at a few corners.
     void cut_along(Polygon& polygon, double Point::*axis, double centre, double reach) {
+        if (std::all_of(polygon.begin(), polygon.end(), [=](Point p) {
+                return std::abs(p.*axis - centre) < kWorthCutting * reach;
+            }))
+            return;
         const double low = centre - reach, high = centre + reach;
         keep(polygon, [=](Point p) { return low - p.*axis; });
         keep(polygon, [=](Point p) { return p.*axis - high; });
@@ -63,6 +68,8 @@ private:
         clip(polygon, side, scratch_);
         polygon.swap(scratch_);
     }
+
+    static constexpr double kWorthCutting = 2;
 
     Polygon scratch_;
 };

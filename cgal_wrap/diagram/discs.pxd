@@ -3,7 +3,7 @@
 
 from libc.stdint cimport uint8_t
 
-from cgal_wrap.diagram.diagrams cimport GaussRule, gauss_rule_of
+from cgal_wrap.diagram.diagrams cimport GaussRule, GaussRules, gauss_rule_of
 
 cdef extern from "diagram/discs.hpp" namespace "sdot::diagram" nogil:
     cdef struct Discs:
@@ -19,14 +19,18 @@ cdef extern from "diagram/discs.hpp" namespace "sdot::diagram" nogil:
 cdef extern from "base/caps.hpp" namespace "sdot" nogil:
     cdef struct CutRules:
         GaussRule inner
-        GaussRule outer
+        GaussRules outer
+        int count
 
 
 cdef inline CutRules cut_rules_of(tuple rules) except *:
     """``rules``: those of gauss_rules.cut_rules. It must outlive the result."""
-    (inner_nodes, inner_weights), (outer_nodes, outer_weights) = rules
-    return CutRules(
-        gauss_rule_of(inner_nodes, inner_weights), gauss_rule_of(outer_nodes, outer_weights))
+    cdef const double[::1] nodes, weights
+    cdef CutRules result
+    (inner_nodes, inner_weights), (nodes, weights), result.count = rules
+    result.inner = gauss_rule_of(inner_nodes, inner_weights)
+    result.outer = GaussRules(&nodes[0], &weights[0])
+    return result
 
 
 cdef inline Discs discs_of(tuple discs) except *:

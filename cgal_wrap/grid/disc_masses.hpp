@@ -3,6 +3,7 @@
 // Cells within their discs, and edges between them, are treated as in edges.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,8 +11,11 @@
 
 #include "base/caps.hpp"
 #include "base/convex_polygons.hpp"
+#include "base/disc_cutter.hpp"
 #include "base/geometry.hpp"
 #include "base/parallel.hpp"
+#include "diagram/discs.hpp"
+#include "grid/arc_pieces.hpp"
 #include "grid/discs.hpp"
 #include "grid/edges.hpp"
 #include "grid/polynomial_grid.hpp"
@@ -20,46 +24,168 @@ namespace sdot::grid {
 
 using diagram::DiscMassArrays;
 
-// Mass and arc weight of one cell.
+struct DiscMass {
+    double mass = 0, arc_weight = 0;
+};
+
+// The mass of a cap in one pixel, and the weight of its arc.
+template <int Terms>
+DiscMass cap_mass(const PolynomialGrid& grid, const CutRules& rules, int ix, int iy, Point origin,
+                  const Cap& cap) {
+    if (Terms == 1) {
+        const double density = *grid.pixel(ix, iy);
+        return {density * cap.area(), density * cap.half_angle};
+    }
+    DiscMass sum;
+    region_nodes(cap, rules, [&](Point x, double weight) {
+        sum.mass += weight * grid.template density<Terms>(ix, iy, origin + x);
+    });
+    arc_nodes(cap, rules, [&](Point x, double angle) {
+        sum.arc_weight += 0.5 * angle * grid.template density<Terms>(ix, iy, origin + x);
+    });
+    return sum;
+}
+
+// Mass and arc weight of one cell, by its parts in single pixels.
 template <int Terms>
 class DiscMassSums {
 public:
     DiscMassSums(const PolynomialGrid& grid, const CutRules& rules) : grid_(grid), rules_(rules) {}
 
-    template <class Region>
-    void region(int ix, int iy, Point origin, const Region& part) {
-        if (Terms == 1) {
-            row_mass_ += *grid_.pixel(ix, iy) * region_area(part);
-        } else {
-            region_nodes(part, rules_, [&](Point x, double weight) {
-                row_mass_ += weight * grid_.template density<Terms>(ix, iy, origin + x);
-            });
-        }
-        add_arc(ix, iy, origin, part);
+    void region(int ix, int iy, Point origin, const Cap& cap) {
+        const DiscMass part = cap_mass<Terms>(grid_, rules_, ix, iy, origin, cap);
+        row_mass_ += part.mass;
+        sum_.arc_weight += part.arc_weight;
     }
-    void end_row() {
-        mass += row_mass_;
-        row_mass_ = 0;
-    }
-    void clear() { mass = arc_weight = row_mass_ = 0; }
-
-    double mass = 0, arc_weight = 0;
-
-private:
-    void add_arc(int, int, Point, const Polygon&) {}
-    void add_arc(int ix, int iy, Point origin, const Cap& cap) {
+    void region(int ix, int iy, Point origin, const Polygon& polygon) {
         if (Terms == 1) {
-            arc_weight += *grid_.pixel(ix, iy) * cap.half_angle;
+            row_mass_ += *grid_.pixel(ix, iy) * region_area(polygon);
             return;
         }
-        arc_nodes(cap, rules_, [&](Point x, double angle) {
-            arc_weight += 0.5 * angle * grid_.template density<Terms>(ix, iy, origin + x);
+        region_nodes(polygon, rules_, [&](Point x, double weight) {
+            row_mass_ += weight * grid_.template density<Terms>(ix, iy, origin + x);
         });
+    }
+    void end_row() {
+        sum_.mass += row_mass_;
+        row_mass_ = 0;
+    }
+    DiscMass take() {
+        const DiscMass result = sum_;
+        sum_ = {};
+        return result;
+    }
+
+private:
+    const PolynomialGrid& grid_;
+    const CutRules& rules_;
+    double row_mass_ = 0;
+    DiscMass sum_;
+};
+
+// The same by Green's theorem, along the boundary: see edges.hpp. Along an arc in one pixel the
+// integral of F dy is that along its chord and the mass of the cap.
+template <int Terms>
+class DiscBoundary {
+public:
+    DiscBoundary(const PolynomialGrid& grid, const CutRules& rules)
+        : grid_(grid), rules_(rules), walker_(grid, rules.inner), arcs_(grid) {}
+
+    DiscMass integrate(const Polygon& corners, const Disc& disc, Point origin) {
+        origin_ = origin;
+        circle_ = {origin + disc.centre, std::sqrt(disc.squared_radius)};
+        sum_ = {};
+        cutter_.run_boundary(corners, disc, Visitor{*this});
+        return sum_;
+    }
+
+private:
+    struct Visitor {  // what DiscCutter calls
+        DiscBoundary& sums;
+        void side(Point from, Point to) const { sums.side(from, to); }
+        void cap(const Cap& cap) const { sums.cap(cap); }
+    };
+
+    void side(Point from, Point to) {
+        const Point start = origin_ + from, finish = origin_ + to;
+        sum_.mass += walker_.integrate({start, finish - start, 0.0, 1.0, start, finish}).green;
+    }
+
+    void cap(const Cap& cap) {
+        const double half_chord = cap.radius * small_sine(cap.half_angle);
+        const Point from = inside(origin_ + cap.at(0, -half_chord));
+        const Point to = inside(origin_ + cap.at(0, half_chord));
+        arcs_.run(circle_, from, to, [&](int ix, int iy, Point a, Point b) {
+            sum_.mass += walker_.green(ix, iy, a, b);
+            const Point chord = b - a;
+            const double length = std::sqrt(dot(chord, chord));
+            if (!(length > 0)) return;
+            const Cap part{0.5 * (a + b), {chord.y / length, -chord.x / length}, cap.radius,
+                           std::asin(0.5 * length / cap.radius)};
+            const DiscMass mass = cap_mass<Terms>(grid_, rules_, ix, iy, {0, 0}, part);
+            sum_.mass += mass.mass;
+            sum_.arc_weight += mass.arc_weight;
+        });
+    }
+
+    Point inside(Point x) const {
+        return {std::max(grid_.x.low(), std::min(x.x, grid_.x.high())),
+                std::max(grid_.y.low(), std::min(x.y, grid_.y.high()))};
     }
 
     const PolynomialGrid& grid_;
     const CutRules& rules_;
-    double row_mass_ = 0;
+    EdgeWalker<Terms> walker_;
+    const ArcPieces arcs_;
+    DiscCutter cutter_;
+    Point origin_{0, 0};
+    Circle circle_{};
+    DiscMass sum_;
+};
+
+// Of cut cells, in the way that is quicker: few pixels are cut one by one, which is more accurate
+// for tiny discs; of many only those on the boundary are visited.
+template <int Terms>
+class DiscMasses {
+public:
+    DiscMasses(const PolynomialGrid& grid, const CutRules& rules)
+        : grid_(grid), sums_(grid, rules), pieces_(grid, sums_), boundary_(grid, rules) {}
+
+    DiscMass of(const ConvexPolygons& cells, const Discs& discs, std::size_t i) {
+        if (cells.size(i) < 3) return {};
+        if (pixels(cells, discs, i) <= kFewPixels) {
+            pieces_.run(cells, discs, i);
+            return sums_.take();
+        }
+        const Point origin = discs.origin(i, cells.corners(i), cells.size(i));
+        seen_.clear();
+        for (std::size_t k = 0; k < cells.size(i); ++k)
+            seen_.push_back(cells.corners(i)[k] - origin);
+        return boundary_.integrate(seen_, discs.seen_from(origin, i), origin);
+    }
+
+private:
+    static constexpr std::size_t kFewPixels = 9;
+
+    // Of the box that is in both the cell's and the disc's.
+    std::size_t pixels(const ConvexPolygons& cells, const Discs& discs, std::size_t i) const {
+        const Box box = Box::around(cells.corners(i), cells.size(i));
+        const double radius = std::sqrt(discs.squared_radii[i]);
+        const Point centre = discs.centre(i);
+        const auto along = [&](const GridAxis& axis, double low, double high) {
+            return static_cast<std::size_t>(std::max(0, axis.locate(high) - axis.locate(low)) + 1);
+        };
+        return along(grid_.x, std::max(box.low.x, centre.x - radius),
+                     std::min(box.high.x, centre.x + radius)) *
+               along(grid_.y, std::max(box.low.y, centre.y - radius),
+                     std::min(box.high.y, centre.y + radius));
+    }
+
+    const PolynomialGrid& grid_;
+    DiscMassSums<Terms> sums_;
+    CutPixelPieces<DiscMassSums<Terms>> pieces_;
+    DiscBoundary<Terms> boundary_;
+    Polygon seen_;
 };
 
 template <int Terms>
@@ -99,15 +225,13 @@ void disc_masses_with(const DiagramEdges& edges, const std::uint8_t* is_hidden,
                           result.edge_weights);
     add_green(edges, is_hidden, grid, geometry, green.data(), result.masses);
     parallel_for(cells.count, threads, [&](std::size_t begin, std::size_t end) {
-        DiscMassSums<Terms> sums(grid, rules);
-        CutPixelPieces<DiscMassSums<Terms>> pieces(grid, sums);
+        DiscMasses<Terms> masses(grid, rules);
         for (std::size_t i = begin; i < end; ++i) {
             result.arc_weights[i] = 0;
             if (!discs.cuts(i)) continue;
-            sums.clear();
-            pieces.run(cells, discs, i);
-            result.masses[i] = sums.mass;
-            result.arc_weights[i] = sums.arc_weight;
+            const DiscMass cell = masses.of(cells, discs, i);
+            result.masses[i] = cell.mass;
+            result.arc_weights[i] = cell.arc_weight;
         }
     }, 512);
 }

@@ -73,6 +73,20 @@ public:
         return integrals_;
     }
 
+    // The integral of F dy along a segment in one pixel.
+    double green(int ix, int iy, Point from, Point to) const {
+        const Point extent = to - from;
+        if (Terms == 1)
+            return extent.y * (*grid_.prefix(ix, iy) +
+                               *grid_.pixel(ix, iy) *
+                                   (0.5 * (from.x + to.x) - grid_.x.lines[ix]));
+        double mean = 0;
+        for (int g = 0; g < rule_.count; ++g)
+            mean += rule_.weights[g] * grid_.template row_integral<Terms>(
+                                           ix, iy, from + rule_.nodes[g] * extent);
+        return mean * extent.y;
+    }
+
 private:
     void add(int ix, int iy, Point from, Point to) {
         const Point extent = to - from;
