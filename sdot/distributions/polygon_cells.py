@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.cgal_wrap.pieces.piece_parts import cut_to_domain
-from sdot.diagrams import DiagramArrays
+from sdot.diagrams import CellsNearDiscs, DiagramArrays
 from sdot.execution import SERIAL, Execution
 from sdot.validation import FloatArray
 
@@ -33,13 +33,13 @@ class PolygonCells(DiagramArrays):
     is_cut: ClassVar[bool] = True
 
     @staticmethod
-    def of(points: FloatArray, offsets: Integers) -> PolygonCells:
-        """Return cells without edges."""
+    def of(points: FloatArray, offsets: Integers, sites: FloatArray | None = None) -> PolygonCells:
+        """Return cells without edges, of sites (n, 2) if discs around these matter."""
         count = len(offsets) - 1
         none = np.empty((0, 2), dtype=np.int32)
         zeros, corners = np.zeros(count), np.empty((0, 2))
         hidden = np.empty(0, dtype=np.int32)
-        places = np.zeros((count, 2))
+        places = np.zeros((count, 2)) if sites is None else sites
         return PolygonCells(places, zeros, zeros, corners, none, none, hidden, points, offsets)
 
     @staticmethod
@@ -62,6 +62,15 @@ class PolygonCells(DiagramArrays):
         """Return the same with one more polygon, wherever it is."""
         points = np.concatenate([self.points, polygon])
         return PolygonCells.of(points, np.append(self.offsets, len(points)))
+
+    def polygons_near_discs(
+        self, domain: FloatArray, squared_radii: FloatArray, execution: Execution = SERIAL
+    ) -> CellsNearDiscs:
+        """Those of `polygons` near discs; edges without cells are all cut to the discs."""
+        points, offsets, discs = super().polygons_near_discs(domain, squared_radii, execution)
+        if len(self.edge_sites):
+            discs = (*discs[:2], np.ones_like(discs[2]))
+        return CellsNearDiscs(points, offsets, discs)
 
     def polygons(
         self, domain: FloatArray, execution: Execution = SERIAL

@@ -29,8 +29,17 @@ from sdot.distributions.distribution import Distribution
 from sdot.distributions.polygon import check_holes, check_simple_polygon, is_convex
 from sdot.distributions.polygon_cells import PolygonCells
 from sdot.distributions.regions import clipped, overlay, segments_of
-from sdot.distributions.restricted_derivative import PartsDerivative, on_parts, pull_back_inside
-from sdot.distributions.restricted_kernel import RestrictedKernel
+from sdot.distributions.restricted_derivative import (
+    PartsDerivative,
+    mass_gradient,
+    on_parts,
+    pull_back_inside,
+)
+from sdot.distributions.restricted_kernel import (
+    DiscRestrictedKernel,
+    RestrictedKernel,
+    restricted_kernel,
+)
 from sdot.distributions.sampling import until
 from sdot.errors import NotDifferentiableError
 from sdot.execution import SERIAL, Execution
@@ -251,9 +260,8 @@ mass 1
     def kernel_in(self, frame: Frame, execution: Execution) -> RestrictedKernel:
         """Return the integrals of the density in a frame, scaled to mass one."""
         pieces = self._pieces.in_frame(frame, 1.0)
-        return RestrictedKernel(
-            self.density.kernel(frame, execution), pieces, self._share, execution
-        )
+        kernel = self.density.kernel(frame, execution)
+        return restricted_kernel(kernel, pieces, self._share, execution)
 
     def pull_back(
         self,
@@ -275,6 +283,34 @@ mass 1
         own = on_parts(potential, owners)
         found = pull_back_inside(self.density, cells, frame, own, execution, is_mean_free=is_scaled)
         return tuple(self._factor * part for part in found)
+
+    def pull_back_in_discs(
+        self,
+        diagram: DiagramArrays,
+        squared_radii: FloatArray,
+        frame: Frame,
+        potential: CellPotential,
+        execution: Execution = SERIAL,
+    ) -> tuple[FloatArray, ...]:
+        """Return those of `pull_back` for a potential that is zero outside discs.
+
+        What the density's own derivatives are not told of is only the mass in the polygon.
+        """
+        if not self.arrays:
+            return ()
+        kernel = cast(DiscRestrictedKernel, self.kernel(frame, execution))
+        cells, owners = kernel.parts(diagram)
+        own, radii = on_parts(potential, owners), squared_radii[owners]
+        found = self.density.pull_back_in_discs(cells, radii, frame, own, execution)
+        if self._options["mass"] is None:
+            return found
+        mean = potential.integral(kernel.disc_moments(diagram, squared_radii))
+        pieces = self._pieces.in_frame(frame, 1.0)
+        whole = PolygonCells.of(pieces.points, pieces.offsets)
+        growth = mass_gradient(self.density, whole, frame, execution)
+        return tuple(
+            self._factor * (part - mean * added) for part, added in zip(found, growth, strict=True)
+        )
 
     def derivative(self, cells: SolvedCells) -> DensityDerivative:
         """Return how integrals over the cells change with the density's arrays.

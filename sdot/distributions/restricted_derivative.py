@@ -18,7 +18,7 @@ from sdot.distributions.sum_of_densities import SumOfDensities
 from sdot.execution import Execution
 from sdot.validation import FloatArray, box_corners
 
-__all__ = ["PartsDerivative", "on_parts", "pull_back_inside"]
+__all__ = ["PartsDerivative", "mass_gradient", "on_parts", "pull_back_inside"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -62,11 +62,11 @@ def pull_back_inside(
         return density.pull_back(cells, frame, potential, execution)
     found = density.pull_back(cells, frame, potential.recentred(moments), execution)
     mean = potential.integral(moments) / mass
-    growth = _mass_gradient(density, cells, frame, execution)
+    growth = mass_gradient(density, cells, frame, execution)
     return tuple(part + mean * added for part, added in zip(found, growth, strict=True))
 
 
-def _mass_gradient(
+def mass_gradient(
     density: Density, cells: PolygonCells, frame: Frame, execution: Execution
 ) -> tuple[FloatArray, ...]:
     """How the mass in polygons changes with the arrays of a density.
@@ -76,6 +76,13 @@ def _mass_gradient(
     this, m / (m + M) with m the mass in the polygons and M the whole: the derivative of m, times
     M / (m + M).
     """
+    if isinstance(density, SumOfDensities):
+        return tuple(
+            factor * part
+            for factor, summand in zip(density.factors, density.densities, strict=True)
+            if summand.arrays
+            for part in mass_gradient(summand, cells, frame, execution)
+        )
     whole = density.essential_box(0) if density.domain is None else density.box
     cells = cells.and_one(frame.apply(box_corners(whole)))
     count = len(cells.positions)

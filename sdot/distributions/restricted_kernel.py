@@ -14,12 +14,13 @@ from sdot.diagrams import DiagramArrays
 from sdot.distributions.cell_parts import merged_edge_moments, merged_moments, sums_by
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel
 from sdot.distributions.density import CellMoments, DensityKernel, EdgeMoments, Rounding
+from sdot.distributions.disc_kernel import DiscKernel, DiscMasses, cuts_discs
 from sdot.distributions.polygon_cells import PolygonCells
 from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
 from sdot.validation import FloatArray, box_corners
 
-__all__ = ["CellParts", "RestrictedKernel"]
+__all__ = ["DiscRestrictedKernel", "RestrictedKernel", "restricted_kernel"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -34,6 +35,24 @@ class CellParts(NamedTuple):
 
     cells: PolygonCells
     owners: Integers  # whose they are
+
+
+class EdgeParts(NamedTuple):
+    """The parts of edges in a shape."""
+
+    cells: PolygonCells  # none of them, but their edges
+    owners: Integers  # of which edge each is
+    sides: npt.NDArray[np.int8]  # 1 or -1 along a piece to the left or right, 0 inside
+    edge_count: int
+
+    @property
+    def shares(self) -> FloatArray:
+        """What belongs to the piece: of one along its side half."""
+        return np.where(self.sides == 0, 1.0, 0.5)
+
+    def summed(self, weights: FloatArray) -> FloatArray:
+        """The weights of the edges from those of the parts."""
+        return sums_by(self.owners, self.shares * weights, self.edge_count)
 
 
 class RestrictedKernel:
@@ -72,17 +91,15 @@ class RestrictedKernel:
     def _parts_of(self, diagram: DiagramArrays) -> CellParts:
         cells = diagram.polygons(box_corners(self._pieces.box), self._execution)
         points, offsets, owners = self._finder.cell_parts(*cells, self._execution.threads)
-        return CellParts(PolygonCells.of(points, offsets), owners)
+        return CellParts(PolygonCells.of(points, offsets, diagram.positions[owners]), owners)
 
     def masses_and_edge_weights(self, diagram: DiagramArrays) -> tuple[FloatArray, FloatArray]:
         """Cell masses, and edge integrals over twice the sites' distance."""
         cells, owners = self.parts(diagram)
         masses = sums_by(owners, self._kernel.moments(cells).masses, len(diagram.positions))
-        edges, edge_owners, sides = self._edge_parts(diagram)
-        weights = self._kernel.masses_and_edge_weights(edges)[1]
-        weights = np.where(sides == 0, 1.0, 0.5) * weights
-        count = len(diagram.edge_sites)
-        return masses / self._share, sums_by(edge_owners, weights, count) / self._share
+        edges = self._edge_parts(diagram)
+        weights = edges.summed(self._kernel.masses_and_edge_weights(edges.cells)[1])
+        return masses / self._share, weights / self._share
 
     def moments(self, diagram: DiagramArrays) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell."""
@@ -90,30 +107,28 @@ class RestrictedKernel:
 
     def _moments_of(self, diagram: DiagramArrays) -> CellMoments:
         cells, owners = self.parts(diagram)
-        found = self._kernel.moments(cells)
-        scaled = found._replace(
-            masses=found.masses / self._share, second_moments=found.second_moments / self._share
-        )
-        return merged_moments(scaled, owners, len(diagram.positions))
+        found = self._scaled(self._kernel.moments(cells))
+        return merged_moments(found, owners, len(diagram.positions))
+
+    def _scaled(self, moments: CellMoments) -> CellMoments:
+        """To mass one in the pieces."""
+        masses, second = moments.masses / self._share, moments.second_moments / self._share
+        return moments._replace(masses=masses, second_moments=second)
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge; none of those along the shape's border."""
-        edges, owners, sides = self._edge_parts(diagram)
+        edges, owners, sides, count = parts = self._edge_parts(diagram)
         found = self._kernel.edge_moments(edges)
-        shares = np.where(sides == 0, 1.0, 0.5) / self._share
-        found = found._replace(weights=shares * found.weights)
-        count = len(diagram.edge_sites)
+        found = found._replace(weights=parts.shares * found.weights / self._share)
         merged = merged_edge_moments(found, owners, count)
         left, right = (sums_by(owners, (sides == k) * found.weights, count) for k in (1, -1))
         jumps = np.abs(left - right) > _JUMP * (left + right)
         return merged._replace(weights=np.where(jumps, np.nan, merged.weights))
 
-    def _edge_parts(
-        self, diagram: DiagramArrays
-    ) -> tuple[PolygonCells, Integers, npt.NDArray[np.int8]]:
-        """Parts of the edges, of which each is, and on which side is a piece that it is along."""
+    def _edge_parts(self, diagram: DiagramArrays) -> EdgeParts:
         ends, owners, sides = self._finder.edge_parts(diagram.edges, self._execution.threads)
-        return PolygonCells.of_edges(diagram, ends, owners), owners, sides
+        cells = PolygonCells.of_edges(diagram, ends, owners)
+        return EdgeParts(cells, owners, sides, len(diagram.edge_sites))
 
     @cached_property
     def rounding(self) -> Rounding:
@@ -127,3 +142,41 @@ class RestrictedKernel:
         areas = PiecesDensityKernel(self._pieces, self._execution).coarsened(box, count)
         inside = areas * (count**2 / float(np.prod(box[1] - box[0])))
         return np.asarray(self._kernel.coarsened(box, count) * inside / self._share)
+
+
+class DiscRestrictedKernel(RestrictedKernel):
+    """The same of a kernel that cuts discs (see `DiscKernel`)."""
+
+    def __init__(
+        self, kernel: DiscKernel, pieces: Pieces, share: float, execution: Execution = SERIAL
+    ) -> None:
+        super().__init__(kernel, pieces, share, execution)
+        self._cutting = kernel
+
+    def disc_masses(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscMasses:
+        """Masses of the cells within their discs, with the weights of edges and arcs."""
+        cells, owners = self.parts(diagram)
+        radii, count = squared_radii[owners], len(diagram.positions)
+        # Masses by edges would need all sides of the parts.
+        masses = sums_by(owners, self._cutting.disc_moments(cells, radii).masses, count)
+        arcs = sums_by(owners, self._cutting.disc_masses(cells, radii).arc_weights, count)
+        edges = self._edge_parts(diagram)
+        weights = self._cutting.disc_masses(edges.cells, squared_radii).edge_weights
+        return DiscMasses(
+            masses / self._share, edges.summed(weights) / self._share, arcs / self._share
+        )
+
+    def disc_moments(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
+        """Moments of order 0, 1, 2 of every cell within its disc."""
+        cells, owners = self.parts(diagram)
+        found = self._cutting.disc_moments(cells, squared_radii[owners])
+        return merged_moments(self._scaled(found), owners, len(diagram.positions))
+
+
+def restricted_kernel(
+    kernel: DensityKernel, pieces: Pieces, share: float, execution: Execution
+) -> RestrictedKernel:
+    """Return a kernel restricted to pieces, which cuts discs if it does."""
+    if cuts_discs(kernel):
+        return DiscRestrictedKernel(kernel, pieces, share, execution)
+    return RestrictedKernel(kernel, pieces, share, execution)

@@ -31,6 +31,7 @@ from sdot import (
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.convex_partition import convex_partition
 from sdot.distributions.density import CellPotential, Density, Frame
+from sdot.distributions.disc_kernel import cuts_discs
 from sdot.distributions.polygon import is_convex
 
 TIGHT = 1e-12
@@ -218,6 +219,8 @@ def test_the_tail_of_a_gaussian() -> None:
 
 # Derivatives.
 
+FRAME = Frame(np.array([0.1, -0.2]), np.array([1.5, 0.8]))
+
 
 def _values(seed: int = 3) -> np.ndarray:
     return random_image(seed, (3, 4))
@@ -299,7 +302,7 @@ def test_second_derivatives_that_are_refused() -> None:
 def test_the_integral_of_a_potential(kind: str, mass: float | None) -> None:
     """Its derivatives, also where the mass in the polygon changes, against differences."""
     make, arrays = DIFFERENTIABLE[kind]
-    frame = Frame(np.array([0.1, -0.2]), np.array([1.5, 0.8]))
+    frame = FRAME
     sites = frame.apply(SITES)
     diagram = DiagramArrays.build(sites, np.zeros(3))
     potential = CellPotential(frame.scale**2, sites, np.zeros((3, 2)), np.zeros(3))
@@ -322,6 +325,66 @@ def test_the_integral_of_a_potential(kind: str, mass: float | None) -> None:
         expected = central_differences(along, arrays[k])
         scale = np.abs(expected).max()
         np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-7 * scale)
+
+
+# Cells cut by discs, for partial transport.
+
+ISOTROPIC = Frame(np.array([0.1, -0.2]), np.array([1.3, 1.3]))
+
+
+def _discs(n: int) -> tuple[DiagramArrays, np.ndarray]:
+    rng = np.random.default_rng(n)
+    sites, weights = ISOTROPIC.apply(1.8 * random_sites(n)), rng.uniform(0, 0.05, n)
+    return DiagramArrays.build(sites, weights), weights + 0.03
+
+
+@pytest.mark.parametrize("density", [UNIFORM, Box(SQUARE), 2 * UNIFORM + Box(SQUARE)])
+def test_discs_in_a_restriction_are_those_in_the_polygon(density: Density) -> None:
+    diagram, radii = _discs(12)
+    found, expected = (
+        cutting.kernel(ISOTROPIC)
+        for cutting in (density.restricted(L_SHAPE, holes=[HOLE]), Polygon(L_SHAPE, holes=[HOLE]))
+    )
+    assert cuts_discs(found)
+    assert cuts_discs(expected)
+    one, other = (kernel.disc_masses(diagram, radii) for kernel in (found, expected))
+    for name in ("masses", "edge_weights", "arc_weights"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=0, atol=1e-14)
+    assert other.arc_weights.max() > 0.1
+    moments = zip(*(k.disc_moments(diagram, radii) for k in (found, expected)), strict=True)
+    for part, wanted in moments:
+        np.testing.assert_allclose(part, wanted, rtol=0, atol=1e-14)
+
+
+def test_a_restricted_gaussian_cuts_no_discs() -> None:
+    assert not cuts_discs(DENSITIES["restricted mixture"](np.random.default_rng(0)).kernel(FRAME))
+
+
+@pytest.mark.parametrize("kind", ["grid", "grid as it is", "spline", "mesh", "sum of grids"])
+@pytest.mark.parametrize("mass", [None, 2.5])
+def test_the_integral_of_a_potential_in_discs(kind: str, mass: float | None) -> None:
+    if kind == "sum of grids":
+        whole: Make = lambda v: 2 * PolynomialGrid(v, SQUARE) + MESH  # noqa: E731
+        array = _values()
+    else:
+        whole, (array,) = DIFFERENTIABLE[kind]
+    diagram, radii = _discs(3)
+    nothing = np.zeros((3, 2))
+    potential = CellPotential(ISOTROPIC.scale**2, diagram.positions, nothing, 1.69 * radii)
+
+    def integral(values: np.ndarray) -> float:
+        density = whole(values).restricted(L_SHAPE, mass)
+        kernel = density.kernel(ISOTROPIC)
+        assert cuts_discs(kernel)
+        return density.total_mass * potential.integral(kernel.disc_moments(diagram, radii))
+
+    (found, *_) = (
+        whole(array)
+        .restricted(L_SHAPE, mass)
+        .pull_back_in_discs(diagram, radii, ISOTROPIC, potential)
+    )
+    expected = central_differences(integral, array)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
 
 
 def test_the_same_gradients_in_both_frameworks() -> None:
