@@ -18,6 +18,7 @@ namespace sdot::grid {
 using diagram::DiagramEdges;
 using diagram::EdgeLines;
 using diagram::EdgeMomentArrays;
+using diagram::Line;
 
 // Of one edge, pixel by pixel. The rule must be exact for degree 2 terms (density, squares).
 template <int Terms>
@@ -72,19 +73,29 @@ private:
     bool is_jump_ = false;
 };
 
-inline void edge_moments(const DiagramEdges& diagram, const PolynomialGrid& grid,
-                         const GaussRule& rule, int threads, const EdgeMomentArrays& result) {
+// Of every edge, or of what of it cut(line, e) leaves, false for nothing.
+template <class Cut>
+void edge_moments(const DiagramEdges& diagram, const PolynomialGrid& grid, const GaussRule& rule,
+                  int threads, const Cut& cut, const EdgeMomentArrays& result) {
     const EdgeLines lines(diagram, {grid.x.low(), grid.y.low()}, {grid.x.high(), grid.y.high()});
     with_constant_terms(grid.terms, [&](auto terms) {
         parallel_for(diagram.count, threads, [&](std::size_t begin, std::size_t end) {
             EdgeMoments<terms> moments(grid, rule);
             for (std::size_t e = begin; e < end; ++e) {
-                const Moments found = moments(lines.line(e));
-                if (moments.is_jump()) result.write_jump(e);
+                Line line = lines.line(e);
+                const bool is_left = cut(line, e);
+                const Moments found = is_left ? moments(line) : Moments{};
+                if (is_left && moments.is_jump()) result.write_jump(e);
                 else result.write(e, found, diagram.bisector(e).normal);
             }
         });
     });
+}
+
+inline void edge_moments(const DiagramEdges& diagram, const PolynomialGrid& grid,
+                         const GaussRule& rule, int threads, const EdgeMomentArrays& result) {
+    const auto cut = [](const Line&, std::size_t) { return true; };
+    edge_moments(diagram, grid, rule, threads, cut, result);
 }
 
 }  // namespace sdot::grid

@@ -77,6 +77,14 @@ cdef extern from "grid/disc_moments.hpp" namespace "sdot::grid" nogil:
         const ConvexPolygons&, const Discs&, const PolynomialGrid&, const CutRules&, int,
         const MomentArrays&) except +
 
+cdef extern from "grid/arc_moments.hpp" namespace "sdot::grid" nogil:
+    void c_disc_edge_moments "sdot::grid::disc_edge_moments"(
+        const DiagramEdges&, const Discs&, const PolynomialGrid&, const GaussRule&, int,
+        const EdgeMomentArrays&) except +
+    void c_arc_moments "sdot::grid::arc_moments"(
+        const ConvexPolygons&, const Discs&, const PolynomialGrid&, const CutRules&, int,
+        const MomentArrays&) except +
+
 cdef extern from "grid/disc_pull_back.hpp" namespace "sdot::grid" nogil:
     void c_disc_pull_back "sdot::grid::disc_pull_back"(
         const PolynomialGrid&, const CutRules&, const ConvexPolygons&, const Discs&,
@@ -216,6 +224,37 @@ cdef class GridKernel:
         cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
         with nogil:
             c_disc_moments(cells, around, self.grid, on_parts, threads, moments)
+        return masses, centroids, second_moments
+
+    def disc_edge_moments(self, tuple edges, tuple discs, int threads):
+        """Those of `edge_moments` for what of the edges is in discs: see `disc_masses`."""
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        cdef Discs around = discs_of(discs)
+        weights, spreads = np.empty(diagram.count), np.empty(diagram.count)
+        centroids = np.empty((diagram.count, 2))
+        cdef EdgeMomentArrays moments = edge_moment_arrays(weights, centroids, spreads)
+        with nogil:
+            c_disc_edge_moments(diagram, around, self.grid, self.moment_rule, threads, moments)
+        return weights, centroids, spreads
+
+    def arc_moments(
+        self, const double[:, ::1] points, const int64_t[::1] offsets, tuple discs, int threads
+    ):
+        """Along the arcs of cells cut by discs half of the integrals of the density over the angle
+        (n,), the centroids (n, 2; NaN without mass), and central second moments xx, xy, yy (n, 3).
+
+        Arguments are those of `disc_masses`.
+        """
+        cdef ConvexPolygons cells = convex_polygons(points, offsets)
+        cdef Discs around = discs_of(discs)
+        rules = cut_rules(2 * self.grid.terms)
+        cdef CutRules on_parts = cut_rules_of(rules)
+        masses = np.empty(cells.count)
+        centroids = np.empty((cells.count, 2))
+        second_moments = np.empty((cells.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        with nogil:
+            c_arc_moments(cells, around, self.grid, on_parts, threads, moments)
         return masses, centroids, second_moments
 
 

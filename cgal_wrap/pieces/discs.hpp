@@ -17,6 +17,7 @@
 #include "pieces/batches.hpp"
 #include "pieces/convex_pieces.hpp"
 #include "pieces/cutter.hpp"
+#include "pieces/edge_moments.hpp"
 #include "pieces/edges.hpp"
 #include "pieces/moments.hpp"
 #include "pieces/pull_back.hpp"
@@ -162,6 +163,46 @@ inline bool piece_disc_moments(const ConvexPieces& pieces, const PieceTree& tree
         [&](std::size_t i, Moments cell, Point origin) {
             cell.mean = origin + cell.mean;
             moments.write(i, cell);
+        });
+}
+
+inline bool disc_edge_moments(const ConvexPieces& pieces, const PieceTree& tree,
+                              const DiagramEdges& diagram, const Discs& discs, int threads,
+                              int (*pending)(), const EdgeMomentArrays& result) {
+    const auto cut = [&](Line& line, std::size_t e) {
+        return diagram::cut_to_discs(line, discs, diagram, e);
+    };
+    return edge_moments(pieces, tree, diagram, threads, pending, cut, result);
+}
+
+// Half of the integrals over the angle, along an arc.
+inline Moments arc_part_moments(const ConvexPieces&, std::size_t, Point, const CutRules&,
+                                const Polygon&) {
+    return {};
+}
+inline Moments arc_part_moments(const ConvexPieces& pieces, std::size_t piece, Point origin,
+                                const CutRules& rules, const Cap& cap) {
+    RawMoments sums;
+    sums.origin = cap.middle;
+    arc_nodes(cap, rules, [&](Point x, double angle) {
+        sums.add(x - cap.middle, 0.5 * angle * pieces.density(piece, origin + x));
+    });
+    return sums.central();
+}
+
+// The rules must be exact for degree 3.
+inline bool arc_moments(const ConvexPieces& pieces, const PieceTree& tree,
+                        const ConvexPolygons& cells, const Discs& discs, const CutRules& rules,
+                        int threads, int (*pending)(), const MomentArrays& moments) {
+    return sum_disc_parts<Moments>(
+        pieces, tree, cells, discs, threads, pending,
+        [](std::size_t, const Polygon&) { return Moments{}; },
+        [&](std::size_t piece, Point origin, const auto& region) {
+            return arc_part_moments(pieces, piece, origin, rules, region);
+        },
+        [&](std::size_t i, Moments arcs, Point origin) {
+            arcs.mean = origin + arcs.mean;
+            moments.write(i, arcs);
         });
 }
 

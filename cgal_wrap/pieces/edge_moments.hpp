@@ -44,10 +44,10 @@ inline void add_piece(const ConvexPieces& pieces, std::size_t piece, const Segme
     (cross(direction, centre) > 0 ? sides.left : sides.right) += sums.mass;
 }
 
-// False if interrupted.
-inline bool edge_moments(const ConvexPieces& pieces, const PieceTree& tree,
-                         const DiagramEdges& diagram, int threads, int (*pending)(),
-                         const EdgeMomentArrays& result) {
+// Of every edge, or of what of it cut(line, e) leaves, false for nothing. False if interrupted.
+template <class Cut>
+bool edge_moments(const ConvexPieces& pieces, const PieceTree& tree, const DiagramEdges& diagram,
+                  int threads, int (*pending)(), const Cut& cut, const EdgeMomentArrays& result) {
     const Box& around = tree.box(tree.root());
     const EdgeLines lines(diagram, around.low, around.high);
     return for_batches(diagram.count, threads, pending, [&] { return PieceSearch(tree); },
@@ -56,9 +56,10 @@ inline bool edge_moments(const ConvexPieces& pieces, const PieceTree& tree,
         std::vector<Box> boxes;
         std::vector<std::size_t> edges;
         for (std::size_t e = begin; e < end; ++e) {
-            const Line line = lines.line(e);
-            Segment segment{line, line.begin, line.end};
+            Line line = lines.line(e);
             result.write(e, {}, diagram.bisector(e).normal);
+            if (!cut(line, e)) continue;
+            Segment segment{line, line.begin, line.end};
             if (!segment.cut_to(around)) continue;
             segments.push_back(segment);
             boxes.push_back(segment.box());
@@ -77,6 +78,13 @@ inline bool edge_moments(const ConvexPieces& pieces, const PieceTree& tree,
             else result.write(edges[k], totals[k], diagram.bisector(edges[k]).normal);
         }
     });
+}
+
+inline bool edge_moments(const ConvexPieces& pieces, const PieceTree& tree,
+                         const DiagramEdges& diagram, int threads, int (*pending)(),
+                         const EdgeMomentArrays& result) {
+    const auto cut = [](const Line&, std::size_t) { return true; };
+    return edge_moments(pieces, tree, diagram, threads, pending, cut, result);
 }
 
 }  // namespace sdot::pieces

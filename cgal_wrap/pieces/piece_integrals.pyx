@@ -86,6 +86,12 @@ cdef extern from "pieces/discs.hpp" namespace "sdot::pieces" nogil:
     bint add_disc_potential_integrals(
         const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const Discs&,
         const CellPotential&, const CutRules&, int, int (*)() noexcept, double*) except +
+    bint c_disc_edge_moments "sdot::pieces::disc_edge_moments"(
+        const ConvexPieces&, const PieceTree&, const DiagramEdges&, const Discs&, int,
+        int (*)() noexcept, const EdgeMomentArrays&) except +
+    bint c_arc_moments "sdot::pieces::arc_moments"(
+        const ConvexPieces&, const PieceTree&, const ConvexPolygons&, const Discs&,
+        const CutRules&, int, int (*)() noexcept, const MomentArrays&) except +
 
 cdef extern from "pieces/cell_blocks.hpp" namespace "sdot::pieces" nogil:
     bint c_cell_blocks "sdot::pieces::cell_blocks"(
@@ -274,6 +280,44 @@ cdef class PiecesKernel:
                 pending_signal, &integrals_view[0, 0])
         check_finished(finished)
         return integrals
+
+    def disc_edge_moments(self, tuple edges, tuple discs, int threads):
+        """Those of `edge_moments` for what of the edges is in discs: see `disc_masses`."""
+        cdef DiagramEdges diagram = diagram_edges(edges)
+        cdef Discs around = discs_of(discs)
+        weights, spreads = np.empty(diagram.count), np.empty(diagram.count)
+        centroids = np.empty((diagram.count, 2))
+        cdef EdgeMomentArrays moments = edge_moment_arrays(weights, centroids, spreads)
+        cdef bint finished
+        with nogil:
+            finished = c_disc_edge_moments(
+                self.pieces, self.tree.get()[0], diagram, around, threads, pending_signal, moments)
+        check_finished(finished)
+        return weights, centroids, spreads
+
+    def arc_moments(
+        self, const double[:, ::1] points, const int64_t[::1] offsets, tuple discs, int threads
+    ):
+        """Along the arcs of cells cut by discs half of the integrals of the density over the angle
+        (n,), the centroids (n, 2; NaN without mass), and central second moments xx, xy, yy (n, 3).
+
+        Arguments are those of `disc_masses`.
+        """
+        cdef ConvexPolygons cells = convex_polygons(points, offsets)
+        cdef Discs around = discs_of(discs)
+        rules = cut_rules(3)
+        cdef CutRules on_parts = cut_rules_of(rules)
+        masses = np.empty(cells.count)
+        centroids = np.empty((cells.count, 2))
+        second_moments = np.empty((cells.count, 3))
+        cdef MomentArrays moments = moment_arrays(masses, centroids, second_moments)
+        cdef bint finished
+        with nogil:
+            finished = c_arc_moments(
+                self.pieces, self.tree.get()[0], cells, around, on_parts, threads,
+                pending_signal, moments)
+        check_finished(finished)
+        return masses, centroids, second_moments
 
     def edge_moments(self, tuple edges, int threads):
         """Of the density along each edge: its integral divided by twice the distance of the two

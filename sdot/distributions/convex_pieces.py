@@ -24,7 +24,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
-from sdot.distributions.disc_kernel import DiscMasses
+from sdot.distributions.disc_kernel import DiscBorders, DiscMasses
 from sdot.distributions.sampling import sample_affine_triangles
 from sdot.execution import SERIAL, Execution
 from sdot.validation import FloatArray, box_corners, freeze
@@ -177,6 +177,14 @@ class PiecesDensityKernel:
         """Moments of order 0, 1, 2 of every cell within its disc."""
         cells = self._cells_near_discs(diagram, squared_radii)
         return CellMoments(*self._kernel.disc_moments(*cells, self._execution.threads))
+
+    def disc_borders(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscBorders:
+        """Moments along edges and arcs of cells within their discs."""
+        cells = self._cells_near_discs(diagram, squared_radii)
+        threads = self._execution.threads
+        edges = self._kernel.disc_edge_moments(diagram.edges, cells.discs, threads)
+        arcs = self._kernel.arc_moments(*cells, threads)
+        return DiscBorders(EdgeMoments(*edges), CellMoments(*arcs))
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""

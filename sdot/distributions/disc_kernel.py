@@ -10,13 +10,13 @@ Discs stay discs in frames of equal scales only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeGuard
+from typing import NamedTuple, Protocol, TypeGuard
 
 from sdot.diagrams import DiagramArrays
-from sdot.distributions.density import CellMoments, DensityKernel
+from sdot.distributions.density import CellMoments, DensityKernel, EdgeMoments
 from sdot.validation import FloatArray
 
-__all__ = ["DiscKernel", "DiscMasses", "cuts_discs"]
+__all__ = ["DiscBorders", "DiscKernel", "DiscMasses", "cuts_discs"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,22 @@ class DiscMasses:
     arc_weights: FloatArray
 
 
+class DiscBorders(NamedTuple):
+    """A density along the borders of cells cut by discs, for second derivatives.
+
+    Attributes
+    ----------
+    edges : along what of the edges is in the discs, with the weights of `DiscMasses`.
+    arcs : along the arcs of each cell. Masses are the arc weights; centroids (n, 2), NaN without an
+        arc, and second moments (n, 3), xx, xy, yy about them and times the weight, are those of the
+        density over the angle. If site i moves by u, the arcs add
+        ``2 arc_weight_i (centroid_i - y_i) . u`` to its mass.
+    """
+
+    edges: EdgeMoments
+    arcs: CellMoments
+
+
 class DiscKernel(DensityKernel, Protocol):
     """A kernel whose integrals can be cut by discs around the sites.
 
@@ -54,6 +70,9 @@ class DiscKernel(DensityKernel, Protocol):
 
     def disc_moments(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell within its disc."""
+
+    def disc_borders(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscBorders:
+        """Moments along edges and arcs, for second derivatives."""
 
 
 def cuts_discs(kernel: DensityKernel) -> TypeGuard[DiscKernel]:

@@ -18,7 +18,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import CellMatrix
-from sdot.distributions.disc_kernel import DiscMasses
+from sdot.distributions.disc_kernel import DiscBorders, DiscMasses
 from sdot.distributions.grid_arguments import is_large, row_blocks
 from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
@@ -102,6 +102,14 @@ class GridDensityKernel:
         for array in moments:
             freeze(array)
         return moments
+
+    def disc_borders(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscBorders:
+        """Moments along edges and arcs of cells within their discs."""
+        cells = diagram.polygons_near_discs(box_corners(self.box), squared_radii, self._execution)
+        threads = self._execution.threads
+        edges = self._kernel.disc_edge_moments(diagram.edges, cells.discs, threads)
+        arcs = self._kernel.arc_moments(*cells, threads)
+        return DiscBorders(EdgeMoments(*edges), CellMoments(*arcs))
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""

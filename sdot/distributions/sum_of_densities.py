@@ -25,7 +25,7 @@ from sdot.distributions.density import (
     SolvedCells,
 )
 from sdot.distributions.density_derivatives import AffineFunction, Gradients, Tangents
-from sdot.distributions.disc_kernel import DiscKernel, DiscMasses, cuts_discs
+from sdot.distributions.disc_kernel import DiscBorders, DiscKernel, DiscMasses, cuts_discs
 from sdot.distributions.regions import overlay, segments_of
 from sdot.distributions.sampling import choose
 from sdot.execution import SERIAL, Execution
@@ -304,13 +304,9 @@ class SumKernel:
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge."""
-        share, kernel = self._parts[0]
-        total = kernel.edge_moments(diagram)
-        total = total._replace(weights=share * total.weights)
-        for share, kernel in self._parts[1:]:
-            part = kernel.edge_moments(diagram)
-            total = _merged_edges(total, part._replace(weights=share * part.weights))
-        return total
+        return _sum_of_edges(
+            [(share, kernel.edge_moments(diagram)) for share, kernel in self._parts]
+        )
 
     @cached_property
     def rounding(self) -> Rounding:
@@ -353,6 +349,14 @@ class DiscSumKernel(SumKernel):
                 for share, kernel in self._cutting
             ]
         )
+
+    def disc_borders(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscBorders:
+        """Moments along edges and arcs of cells within their discs."""
+        parts = [
+            (share, kernel.disc_borders(diagram, squared_radii)) for share, kernel in self._cutting
+        ]
+        edges = _sum_of_edges([(share, part.edges) for share, part in parts])
+        return DiscBorders(edges, _merged([(share, part.arcs) for share, part in parts]))
 
 
 def sum_kernel(parts: Sequence[tuple[float, DensityKernel]]) -> SumKernel:
@@ -404,6 +408,14 @@ def _check_factor(factor: Any) -> float:
 def _box_around(boxes: Sequence[FloatArray]) -> FloatArray:
     stacked = np.array(boxes)
     return np.array([stacked[:, 0].min(axis=0), stacked[:, 1].max(axis=0)])
+
+
+def _sum_of_edges(parts: Sequence[tuple[float, EdgeMoments]]) -> EdgeMoments:
+    share, total = parts[0]
+    total = total._replace(weights=share * total.weights)
+    for share, part in parts[1:]:
+        total = _merged_edges(total, part._replace(weights=share * part.weights))
+    return total
 
 
 def _merged_edges(first: EdgeMoments, second: EdgeMoments) -> EdgeMoments:

@@ -13,6 +13,7 @@ from sdot.diagrams import DiagramArrays
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel
 from sdot.distributions.disc_kernel import DiscKernel, cuts_discs
 from sdot.distributions.grid_kernel import GridDensityKernel
+from sdot.distributions.sum_of_densities import sum_kernel
 from sdot.execution import Execution
 from sdot.validation import FloatArray
 
@@ -284,6 +285,71 @@ def test_pieces(seed, tied, triangles):
     np.testing.assert_allclose(moments.masses, slow_moments.masses, rtol=2e-14, atol=3e-15)
     np.testing.assert_allclose(moments.centroids, slow_moments.centroids, rtol=1e-13, atol=1e-14)
     np.testing.assert_allclose(moments.second_moments, slow_moments.second_moments, atol=3e-15)
+
+
+def check_borders(kernel: DiscKernel, problem: Problem) -> None:
+    """Moments along edges and arcs against quadrature, and weights against those of masses."""
+    diagram, radii = problem.diagram, problem.squared_radii
+    edges, arcs = kernel.disc_borders(diagram, radii)
+    result = kernel.disc_masses(diagram, radii)
+    np.testing.assert_allclose(edges.weights, result.edge_weights, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(arcs.masses, result.arc_weights, rtol=1e-12, atol=1e-14)
+    sums = problem.slow.arc_integrals(diagram, radii)
+    np.testing.assert_allclose(arcs.masses, sums[:, 0], rtol=1e-12, atol=1e-14)
+    met = sums[:, 0] > 0
+    np.testing.assert_array_equal(np.isnan(arcs.centroids[:, 0]), ~met)
+    means = sums[met, 1:3] / sums[met, :1]
+    np.testing.assert_allclose(arcs.centroids[met], means, atol=1e-12)
+    pairs = np.stack([means[:, 0] ** 2, means[:, 0] * means[:, 1], means[:, 1] ** 2], axis=1)
+    spreads = sums[met, 3:] - sums[met, :1] * pairs
+    np.testing.assert_allclose(arcs.second_moments[met], spreads, atol=1e-11)
+    sums = problem.slow.edge_integrals(diagram, radii)
+    met = sums[:, 0] > 0
+    means = sums[met, 1:3] / sums[met, :1]
+    np.testing.assert_allclose(edges.centroids[met], means, atol=1e-12)
+    squares = (sums[met, 3] + sums[met, 5]) / sums[met, 0]
+    np.testing.assert_allclose(edges.spreads[met], squares - (means**2).sum(axis=1), atol=1e-12)
+
+
+@pytest.mark.parametrize("degree", [0, 2])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_borders_of_random_grids(seed, degree):
+    problem = random_problem(seed, degree)
+    check_borders(problem.kernel, problem)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_borders_on_pieces(seed):
+    problem = random_problem(seed, 1)
+    problem.coefficients[:, :, 1, 1] = 0
+    problem.coefficients[:, :, 0, 0] += np.abs(problem.coefficients).sum(axis=(2, 3))
+    check_borders(PiecesDensityKernel(pieces_of(problem, triangles=True)), problem)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_masses_are_differentiated_by_the_positions(seed):
+    problem = random_problem(seed, 1)
+    half = 0.25, problem.kernel
+    kernel = sum_kernel([half, (0.75, uniform(3))])
+    assert cuts_discs(kernel)
+    diagram, radii, step = problem.diagram, problem.squared_radii, 1e-6
+    sites, weights = diagram.positions, diagram.weights
+    edges, arcs = kernel.disc_borders(diagram, radii)
+    for i, k in np.ndindex(len(sites), 2):
+        change = step * np.outer(np.arange(len(sites)) == i, np.arange(2) == k)
+        moved = [DiagramArrays.build(sites + sign * change, weights) for sign in (1, -1)]
+        ahead, behind = (kernel.disc_masses(cells, radii).masses for cells in moved)
+        expected = np.zeros(len(sites))
+        if arcs.masses[i] > 0:
+            expected[i] = 2 * arcs.masses[i] * (arcs.centroids[i, k] - sites[i, k])
+        for pair, weight, centroid in zip(
+            diagram.edge_sites, edges.weights, edges.centroids, strict=True
+        ):
+            if i in pair:
+                flow = 2 * weight * (centroid[k] - sites[i, k])
+                expected[i] += flow
+                expected[pair.sum() - i] -= flow
+        np.testing.assert_allclose((ahead - behind) / (2 * step), expected, atol=1e-5)
 
 
 class TestDegenerate:

@@ -122,8 +122,9 @@ class SlowDiscKernel(GridDensityKernel):
             for cell, density in self._cut_cells(diagram, squared_radii, i):
                 masses[i] += cell.integral(density)
                 arcs[i] += cell.arc(density)
-        edges = [self._edge(diagram, squared_radii, i, j) for i, j in diagram.edge_sites]
-        return DiscMasses(masses, np.array(edges).reshape(-1), arcs)
+        gaps = np.linalg.norm(np.diff(diagram.positions[diagram.edge_sites], axis=1)[:, 0], axis=1)
+        edges = self.edge_integrals(diagram, squared_radii)[:, 0] / (2 * gaps)
+        return DiscMasses(masses, edges, arcs)
 
     def disc_moments(self, diagram: DiagramArrays, squared_radii: FloatArray) -> CellMoments:
         """Moments of order 0, 1, 2 of every cell within its disc."""
@@ -150,6 +151,20 @@ class SlowDiscKernel(GridDensityKernel):
             total += cell.integral(lambda x, rho=density: function(x) * rho(x)[:, None])
         return total
 
+    def arc_integrals(self, diagram: DiagramArrays, squared_radii: FloatArray) -> FloatArray:
+        """Half of those of the density times 1, x, y, x**2, x y, y**2 over the angle (n, 6)."""
+        totals = np.zeros((len(squared_radii), 6))
+        for i in range(len(totals)):
+            for cell, density in self._cut_cells(diagram, squared_radii, i):
+                for k in range(6):
+                    totals[i, k] += cell.arc(lambda x, k=k, rho=density: rho(x) * _powers(x)[:, k])
+        return totals
+
+    def edge_integrals(self, diagram: DiagramArrays, squared_radii: FloatArray) -> FloatArray:
+        """Those of the density times 1, x, y, x**2, x y, y**2 along edges in the discs (e, 6)."""
+        edges = [self._edge(diagram, squared_radii, i, j) for i, j in diagram.edge_sites]
+        return np.array(edges).reshape(-1, 6)
+
     def _cut_cells(
         self, diagram: DiagramArrays, squared_radii: FloatArray, i: int
     ) -> Iterator[tuple[CutCell, Function]]:
@@ -175,8 +190,10 @@ class SlowDiscKernel(GridDensityKernel):
 
         return low, high, density
 
-    def _edge(self, diagram: DiagramArrays, squared_radii: FloatArray, i: int, j: int) -> float:
-        """The integral along the edge of two sites within both discs, over twice their distance."""
+    def _edge(
+        self, diagram: DiagramArrays, squared_radii: FloatArray, i: int, j: int
+    ) -> FloatArray:
+        """Integrals of powers along the edge of two sites within both discs."""
         sites, weights = diagram.positions, diagram.weights + diagram.low_weights
         gap = sites[j] - sites[i]
         distance = float(np.linalg.norm(gap))
@@ -187,11 +204,11 @@ class SlowDiscKernel(GridDensityKernel):
             foot = (sites[site] - origin) @ along
             half = squared_radii[site] - ((sites[site] - origin) ** 2).sum() + foot**2
             if half <= 0:
-                return 0.0
+                return np.zeros(6)
             low, high = max(low, foot - np.sqrt(half)), min(high, foot + np.sqrt(half))
         cell = power_cell_of(sites, weights, i)
         others = np.delete(np.arange(len(sites)), i)
-        total = 0.0
+        total = np.zeros(6)
         for ix in range(len(self.x_lines) - 1):
             for iy in range(len(self.y_lines) - 1):
                 box_low, box_high, density = self._pixel(ix, iy)
@@ -200,9 +217,10 @@ class SlowDiscKernel(GridDensityKernel):
                 begin, end = _on_line(bounds.and_box(box_low, box_high), origin, along, low, high)
                 if begin < end:
                     nodes = begin + (end - begin) / 2 * (_RADII[0] + 1)
-                    values = density(origin + nodes[:, None] * along)
-                    total += float((end - begin) / 2 * (_RADII[1] @ values))
-        return total / (2 * distance)
+                    points = origin + nodes[:, None] * along
+                    values = density(points)[:, None] * _powers(points)
+                    total += (end - begin) / 2 * (_RADII[1] @ values)
+        return total
 
 
 def _directions_near(along: FloatArray) -> FloatArray:
