@@ -14,7 +14,7 @@ from sdot.diagrams import DiagramArrays
 from sdot.distributions.cell_parts import merged_edge_moments, merged_moments, sums_by
 from sdot.distributions.convex_pieces import Pieces, PiecesDensityKernel
 from sdot.distributions.density import CellMoments, DensityKernel, EdgeMoments, Rounding
-from sdot.distributions.disc_kernel import DiscKernel, DiscMasses, cuts_discs
+from sdot.distributions.disc_kernel import DiscBorders, DiscKernel, DiscMasses, cuts_discs
 from sdot.distributions.polygon_cells import PolygonCells
 from sdot.execution import SERIAL, Execution
 from sdot.memo import Latest
@@ -117,11 +117,17 @@ class RestrictedKernel:
 
     def edge_moments(self, diagram: DiagramArrays) -> EdgeMoments:
         """Weight, centroid and variance of every edge; none of those along the shape's border."""
-        edges, owners, sides, count = parts = self._edge_parts(diagram)
-        found = self._kernel.edge_moments(edges)
-        found = found._replace(weights=parts.shares * found.weights / self._share)
-        merged = merged_edge_moments(found, owners, count)
-        left, right = (sums_by(owners, (sides == k) * found.weights, count) for k in (1, -1))
+        edges = self._edge_parts(diagram)
+        return self._merged_edges(edges, self._kernel.edge_moments(edges.cells))
+
+    def _merged_edges(self, edges: EdgeParts, parts: EdgeMoments) -> EdgeMoments:
+        """Moments of the edges from those of the parts."""
+        weights = edges.shares * parts.weights / self._share
+        parts = parts._replace(weights=weights)
+        merged = merged_edge_moments(parts, edges.owners, edges.edge_count)
+        left, right = (
+            sums_by(edges.owners, (edges.sides == k) * weights, edges.edge_count) for k in (1, -1)
+        )
         jumps = np.abs(left - right) > _JUMP * (left + right)
         return merged._replace(weights=np.where(jumps, np.nan, merged.weights))
 
@@ -171,6 +177,15 @@ class DiscRestrictedKernel(RestrictedKernel):
         cells, owners = self.parts(diagram)
         found = self._cutting.disc_moments(cells, squared_radii[owners])
         return merged_moments(self._scaled(found), owners, len(diagram.positions))
+
+    def disc_borders(self, diagram: DiagramArrays, squared_radii: FloatArray) -> DiscBorders:
+        """Moments along edges and arcs, for second derivatives."""
+        cells, owners = self.parts(diagram)
+        arcs = self._scaled(self._cutting.disc_borders(cells, squared_radii[owners]).arcs)
+        edges = self._edge_parts(diagram)
+        of_edges = self._cutting.disc_borders(edges.cells, squared_radii).edges
+        merged = merged_moments(arcs, owners, len(diagram.positions))
+        return DiscBorders(self._merged_edges(edges, of_edges), merged)
 
 
 def restricted_kernel(

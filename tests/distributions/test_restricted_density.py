@@ -354,6 +354,12 @@ def test_discs_in_a_restriction_are_those_in_the_polygon(density: Density) -> No
     moments = zip(*(k.disc_moments(diagram, radii) for k in (found, expected)), strict=True)
     for part, wanted in moments:
         np.testing.assert_allclose(part, wanted, rtol=0, atol=1e-14)
+    borders, expected_borders = (k.disc_borders(diagram, radii) for k in (found, expected))
+    met = expected_borders.edges.weights != 0
+    for part, wanted in zip(borders.edges, expected_borders.edges, strict=True):
+        np.testing.assert_allclose(part[met], wanted[met], rtol=0, atol=1e-13)
+    for part, wanted in zip(borders.arcs, expected_borders.arcs, strict=True):
+        np.testing.assert_allclose(part, wanted, rtol=0, atol=1e-13)
 
 
 def test_a_restricted_gaussian_cuts_no_discs() -> None:
