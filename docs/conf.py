@@ -1,5 +1,6 @@
 """Sphinx configuration; built by `make docs`, without any network."""
 
+import inspect
 import logging
 import os
 import sys
@@ -10,7 +11,8 @@ from sphinx.application import Sphinx
 
 import sdot
 
-logging.getLogger("sdot").setLevel(logging.WARNING)  # the gallery's logs show what is below, too
+for name in ("sdot", "traitlets"):  # the gallery makes logs of all levels appear
+    logging.getLogger(name).setLevel(logging.WARNING)
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for example_pictures.py
 
@@ -58,6 +60,13 @@ if os.environ.get("READTHEDOCS"):
 
 # ---- Code that is executed: blocks in pages, and the examples ----
 jupyter_sphinx_require_url = ""
+jupyter_execute_kwargs = {
+    "timeout": 300,
+    "allow_errors": True,  # to be reported with the page and line
+    "store_widget_state": False,
+    "coalesce_streams": True,
+    "extra_arguments": ["--InlineBackend.figure_formats={'retina'}"],
+}
 sphinx_gallery_conf = {
     "examples_dirs": [str(HERE.parent / "examples")],
     "gallery_dirs": ["gallery"],
@@ -102,6 +111,36 @@ def leave_out_widgets(
         ]
 
 
+def shown_signature(
+    app: Sphinx, kind: str, name: str, value: Any, options: object, arguments: str, result: str
+) -> tuple[str, str | None] | None:
+    """What a class is called with, if it is called by users, whatever `__new__` takes."""
+    if kind != "class":
+        return None
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return None
+    parameters = list(signature.parameters.values())
+    if any(parameter.name.startswith("_") for parameter in parameters):
+        return "", None  # made by functions, not by users
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)), None
+
+
+def is_internal(
+    app: Sphinx, kind: str, name: str, value: Any, skip: bool, options: object
+) -> bool | None:
+    """Methods for users have an example; those without are what the solver asks of a density."""
+    of_protocol = app.env.docname.startswith("generated/sdot.distributions.density")
+    has_example = ">>>" in (inspect.getdoc(value) or "")
+    if kind == "class" and inspect.isroutine(value) and not (of_protocol or has_example):
+        return True
+    return None
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("html-page-context", leave_out_widgets)
+    app.connect("autodoc-process-signature", shown_signature)
+    app.connect("autodoc-skip-member", is_internal)

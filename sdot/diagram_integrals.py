@@ -36,6 +36,13 @@ class CellIntegrals(NamedTuple):
     masses : the integral over each cell (n,), 0 for those without one.
     centroids : the barycentres (n, 2), NaN without mass.
     second_moments : integrals of ``(x - centroid) (x - centroid)^T`` (n, 2, 2), 0 without mass.
+
+    Examples
+    --------
+    >>> from sdot import Box, PowerDiagram
+    >>> square = Box(((0, 0), (1, 1)))
+    >>> PowerDiagram([[0.25, 0.5], [0.75, 0.5]], domain=square.domain).moments(square).masses
+    array([0.5, 0.5])
     """
 
     masses: FloatArray
@@ -51,6 +58,14 @@ class MassJacobian(NamedTuple):
     weights : sparse (n, n), entry (i, j) the derivative of mass i with respect to weight j.
     positions : sparse (n, 2 n), entries (i, 2 j) and (i, 2 j + 1) those with respect to the
         coordinates of site j.
+
+    Examples
+    --------
+    >>> from sdot import Box, PowerDiagram
+    >>> square = Box(((0, 0), (1, 1)))
+    >>> diagram = PowerDiagram([[0.25, 0.5], [0.75, 0.5]], domain=square.domain)
+    >>> diagram.mass_jacobian(square).weights.toarray().tolist()
+    [[1.0, -1.0], [-1.0, 1.0]]
     """
 
     weights: scipy.sparse.csr_array
@@ -67,6 +82,14 @@ class EdgeIntegrals(NamedTuple):
         passes to a site for each unit of its weight.
     centroids : the barycentres of the edges (e, 2).
     spreads : the variances along the edges (e,).
+
+    Examples
+    --------
+    >>> from sdot import Box, PowerDiagram
+    >>> square = Box(((0, 0), (1, 1)))
+    >>> edges = PowerDiagram([[0.25, 0.5], [0.75, 0.5]], domain=square.domain).edge_moments(square)
+    >>> edges.sites.tolist(), edges.weights.tolist()
+    ([[0, 1]], [1.0])
     """
 
     sites: IndexArray

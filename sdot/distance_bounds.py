@@ -35,6 +35,13 @@ class DistanceBounds(NamedTuple, Generic[Scalar_co]):
         W2^2 lies between them.
     estimate : scalar
         Their mean: off by half the difference at most.
+
+    Examples
+    --------
+    >>> from sdot import Box, distance_bounds
+    >>> bounds = distance_bounds(Box(((0, 0), (1, 1))), Box(((1, 0), (2, 1))), sites=50)
+    >>> bool(bounds.lower <= 1 <= bounds.upper)
+    True
     """
 
     lower: Scalar_co

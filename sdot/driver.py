@@ -46,6 +46,15 @@ class Driver:
     threads : int
         Threads that a solve may use, from ``SDOT_THREADS``, by default the number of
         processors this process may run on; at most 1024. Results do not depend on it.
+
+    Examples
+    --------
+    >>> import sdot
+    >>> before = sdot.driver.threads
+    >>> sdot.driver.threads = 1  # in each of as many processes as there are cores
+    >>> sdot.distance(sdot.SumOfDiracs([[0.5, 0.5]]), sdot.Box(((0, 0), (1, 1)))).round(6)
+    np.float64(0.166667)
+    >>> sdot.driver.threads = before
     """
 
     __slots__ = ("_device", "_dtype", "_framework", "_threads")

@@ -24,6 +24,13 @@ class HessianProduct(NamedTuple):
         Of the gradient with respect to relative weights, at those equal to the masses.
     density : tuple of arrays, of the shapes of ``plan.density.arrays``
         Empty if no direction was given for them.
+
+    Examples
+    --------
+    >>> from sdot import Box, SumOfDiracs, hessian_product, optimal_transport_plan
+    >>> plan = optimal_transport_plan(SumOfDiracs([[0.5, 0.5]]), Box(((0, 0), (1, 1))))
+    >>> hessian_product(plan, [[1.0, 0.0]]).positions.tolist()
+    [[2.0, 0.0]]
     """
 
     positions: Any

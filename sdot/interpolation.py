@@ -41,6 +41,14 @@ class Interpolation(Record, Generic[Array_co, Scalar_co]):
     plan : OtPlan
     t : float
         From 0, the density, to 1, the sites.
+
+    Examples
+    --------
+    >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+    >>> plan = optimal_transport_plan(SumOfDiracs([[0.5, 0.5]]), Box(((0, 0), (1, 1))))
+    >>> halfway = plan.interpolate(0.5)
+    >>> halfway.areas.tolist(), halfway.densities.tolist()
+    ([0.25], [4.0])
     """
 
     plan: OtPlan[Array_co, Scalar_co]

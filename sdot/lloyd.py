@@ -56,6 +56,15 @@ class LloydResult(Record, Generic[Array_co, Scalar_co]):
         ``diagrams``, the number of power diagrams built so far.
     diracs : SumOfDiracs
         The sites with their masses.
+
+    Examples
+    --------
+    >>> from sdot import Box, lloyd
+    >>> result = lloyd([[0.2, 0.5], [0.6, 0.5]], Box(((0, 0), (1, 1))))
+    >>> result.positions.round(4).tolist()
+    [[0.25, 0.5], [0.75, 0.5]]
+    >>> result.converged, result.iterations == len(result.history) - 1
+    (True, True)
     """
 
     positions: Array_co

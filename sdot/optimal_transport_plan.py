@@ -135,6 +135,14 @@ def optimal_transport_plan(
     carry derivatives. One with respect to barycenters, cell masses or potentials, forward or
     reverse, costs one linear solve with the Newton matrix; `distance` needs none. What is not used
     is not computed, but outside of `jax.jit` in forward mode.
+
+    Examples
+    --------
+    >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+    >>> sites = SumOfDiracs([[0.25, 0.5], [0.5, 0.5]], weights=[1.0, 3.0])
+    >>> plan = optimal_transport_plan(sites, Box(((0, 0), (1, 1))))
+    >>> plan.barycenters.round(6).tolist()
+    [[0.125, 0.5], [0.625, 0.5]]
     """
     options = check_options(tol, max_iterations, warm_start, callback, progress)
     if is_stream(f, g):

@@ -51,6 +51,16 @@ class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
     status : Status
         Whether it converged, the mass error reached, Newton steps, a message. In a transformed
         function an array of codes: 0 converged; 1 failed, with NaN in every output.
+
+    Examples
+    --------
+    >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+    >>> sites = SumOfDiracs([[0.25, 0.5], [0.5, 0.5]], weights=[1.0, 3.0])
+    >>> plan = optimal_transport_plan(sites, Box(((0, 0), (1, 1))))
+    >>> round(float(plan.distance), 6), plan.error_bound < 1e-8
+    (0.135417, True)
+    >>> plan.power_diagram.areas.round(6).tolist()
+    [0.25, 0.75]
     """
 
     status: Any

@@ -67,6 +67,13 @@ class PowerDiagram(Drawn, CutCells):
     -----
     The combinatorics are exact (CGAL's regular triangulation with exact predicates); corners
     are rounded to double. Time is O(n log n). All arrays are read-only.
+
+    Examples
+    --------
+    >>> from sdot import PowerDiagram
+    >>> diagram = PowerDiagram([[0.25, 0.5], [0.75, 0.5]], [0.0, 0.1], domain=((0, 0), (1, 1)))
+    >>> diagram.areas.round(6).tolist()
+    [0.4, 0.6]
     """
 
     plotter = "plot_diagram"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from support.subprocesses import run_python
 
-GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
-BLOCK = re.compile(r"^## ([^\n]*)\n+```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "tasks.md"
+BLOCK = re.compile(r"^## ([^\n]*)\n+```\{jupyter-execute\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A wheel is tested without its documentation.
 BLOCKS = dict(BLOCK.findall(GUIDE.read_text(encoding="utf-8"))) if GUIDE.exists() else {}
 

@@ -204,6 +204,15 @@ class PolynomialGrid(Density[Array_co]):
         -------
         PolynomialGrid
             With the first coordinate to the right and the second upwards.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sdot import PolynomialGrid
+        >>> page = np.array([[255, 255], [0, 255]], dtype=np.uint8)  # one black pixel, bottom left
+        >>> ink = PolynomialGrid.from_image(page, invert=True)
+        >>> ink.evaluate([[0.25, 0.25], [0.75, 0.75]])
+        array([4., 0.])
         """
         levels = grey_levels(array, invert)
         if domain is None:

@@ -57,6 +57,13 @@ class SumOfDiracs(Drawn, Distribution[Array_co]):
     ValueError
         If shapes do not fit, an entry is NaN or infinite, a weight is negative, or all are zero. Of
         arrays that JAX is tracing only shapes and types can be checked.
+
+    Examples
+    --------
+    >>> from sdot import SumOfDiracs
+    >>> sites = SumOfDiracs([[0.2, 0.3], [0.7, 0.6]], weights=[1.0, 3.0])
+    >>> sites
+    SumOfDiracs(2 points, given weights, mass 1)
     """
 
     plotter = "plot_diracs"
@@ -203,7 +210,14 @@ class SumOfDiracs(Drawn, Distribution[Array_co]):
 
 
 class SumOfWeightedDiracs(SumOfDiracs[Array_co]):
-    """`SumOfDiracs` with the weights spelt out: ``SumOfWeightedDiracs(positions, weights)``."""
+    """`SumOfDiracs` with the weights spelt out: ``SumOfWeightedDiracs(positions, weights)``.
+
+    Examples
+    --------
+    >>> from sdot import SumOfWeightedDiracs
+    >>> SumOfWeightedDiracs([[0.2, 0.3], [0.7, 0.6]], [1.0, 3.0]).weights
+    (1.0, 3.0)
+    """
 
     @overload
     def __init__(

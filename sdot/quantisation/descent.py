@@ -47,6 +47,13 @@ class Step:
     distance : W2^2 between the sites with their masses and the density.
     gradient_norm : relative to the distance, as the stopping criterion has it.
     diagrams : power diagrams built so far.
+
+    Examples
+    --------
+    >>> from sdot import Box, lloyd
+    >>> history = lloyd([[0.2, 0.5], [0.6, 0.5]], Box(((0, 0), (1, 1)))).history
+    >>> history[0].distance > history[-1].distance
+    True
     """
 
     iteration: int

@@ -36,6 +36,13 @@ class Status:
     diagrams : power diagrams built, from scratch or by flips, in all ways, stages and clusters
         together; a trial step that hides a site is refused without one.
     message : what happened, and a remedy if it did not converge.
+
+    Examples
+    --------
+    >>> from sdot import Box, SumOfDiracs, optimal_transport_plan
+    >>> status = optimal_transport_plan(SumOfDiracs([[0.2, 0.4]]), Box(((0, 0), (1, 1)))).status
+    >>> status.converged, status.mass_error <= 1e-8
+    (True, True)
     """
 
     converged: bool
