@@ -7,10 +7,7 @@ then exist (linear programming duality), with which every site sees its points:
     z . y_i - psi_i >= z . y_j - psi_j   for all j and all points z of i,
     that is psi_i - psi_j <= d_ij = min over the points z of i of z . (y_i - y_j).
 
-The lengths of the shortest paths to any one site k satisfy all of these. Their mean over all k
-satisfies each with room to spare, namely an n-th of the shortest cycle through i and j. That is a
-length of the scale of these two: so cells of sites that are close to each other fare no worse than
-others, be that 1e-9 of the distance to the rest.
+Prices in the middle of all that satisfy this (see `prices`) leave room for each of them.
 
 On a torus costs are not products any more. There the same holds for w in place of -psi and the
 costs c of points and sites: w_j - w_i <= min over the points z of i of c(z, y_j) - c(z, y_i).
@@ -26,6 +23,7 @@ from sdot.cgal_wrap.diagram.power_diagram import hilbert_order
 from sdot.distributions.density import CellMoments
 from sdot.periodic_diagrams import Torus
 from sdot.solver.problem import TransportProblem
+from sdot.solver.starts.prices import central_prices
 from sdot.validation import FloatArray
 
 __all__ = ["assigned_weights"]
@@ -34,7 +32,6 @@ _BINS = 16  # per side of the grid from which cells of the density are split
 _HEAVY = 1.5  # points' worth of mass, for a cell to be split
 _SPLITS = 6  # times at most; each reaches the scale of what is in the cell
 _STEP = 1.2  # deviations from the centroid to the parts of a cell: a third of a square's side
-_ROUNDINGS = (0.0, 1e-16, 1e-15, 1e-14, 1e-12)  # relative to the greatest cost
 # For every site, on average: two give a cell a length; more show which sites have mass in several
 # parts of a density, where that is cheap. One each for many sites: that is eight times as quick,
 # and Newton's method takes two or three steps more.
@@ -77,7 +74,7 @@ def _on_torus(problem: TransportProblem, torus: Torus, points: FloatArray) -> Fl
     slots, point_of = scipy.optimize.linear_sum_assignment(costs.T[owners])
     owner_of, costs = owners[slots], costs[point_of]
     own = costs[np.arange(len(owner_of)), owner_of]
-    prices = _prices(costs - own[:, None], owner_of)
+    prices = central_prices(costs - own[:, None], owner_of)
     return None if prices is None else -prices
 
 
@@ -143,31 +140,4 @@ def _central_prices(
     offsets: FloatArray, points: FloatArray, owner_of: npt.NDArray[np.intp]
 ) -> FloatArray | None:
     gains = (points * offsets[owner_of]).sum(axis=1)[:, None] - points @ offsets.T
-    return _prices(gains, owner_of)
-
-
-def _prices(gains: FloatArray, owner_of: npt.NDArray[np.intp]) -> FloatArray | None:
-    """Prices (n,) in the middle of those that keep every point (k,) at its owner.
-
-    ``gains`` (k, n): what a point would have to be paid less to go elsewhere.
-    """
-    count = gains.shape[1]
-    lengths = np.full((count, count), np.inf)
-    np.minimum.at(lengths, owner_of, gains)
-    # What the assignment has rounded away leaves cycles that are less than zero by as much.
-    for rounding in _ROUNDINGS:
-        paths = _shortest_paths(lengths + rounding * float(np.abs(gains).max()))
-        if paths is not None:
-            return np.asarray(paths.mean(axis=1))
-    return None
-
-
-def _shortest_paths(lengths: FloatArray) -> FloatArray | None:
-    """Floyd and Warshall's; None if a cycle is negative."""
-    np.fill_diagonal(lengths, 0.0)
-    diagonal = lengths.diagonal()
-    for middle in range(len(lengths)):
-        np.minimum(lengths, lengths[:, middle, None] + lengths[middle], out=lengths)
-        if not diagonal.min() >= 0:
-            return None
-    return lengths
+    return central_prices(gains, owner_of)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.problems import random_sites
 
 from sdot import PolynomialGrid, SumOfDiracs, optimal_transport_plan
 from sdot.distributions.density import Density
@@ -34,6 +35,16 @@ def test_two_far_pixels_that_share_a_cell(side: int, density: PolynomialGrid) ->
     plan = optimal_transport_plan(SumOfDiracs(_lattice(side)), density)
     assert plan.status.converged
     np.testing.assert_allclose(plan.cell_masses, 1 / side**2, rtol=1e-7)
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_many_sites_take_few_steps(periodic: bool) -> None:
+    image = np.zeros((50, 40))
+    image[0, 0], image[-10, -10] = 1.0, 0.7
+    density = PolynomialGrid(image, periodic=periodic)
+    plan = optimal_transport_plan(SumOfDiracs(random_sites(450)), density)
+    assert plan.status.iterations <= 30  # hundreds without
+    np.testing.assert_allclose(plan.cell_masses, 1 / 450, rtol=1e-8)
 
 
 def test_a_step_joins_the_groups_and_moves_mass_to_the_one_that_lacks_it() -> None:
