@@ -193,6 +193,36 @@ def test_cells_in_several_parts_and_moments_over_a_diagram() -> None:
     np.testing.assert_allclose(found.centroids, plan.barycenters, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("sites", "length", "is_jump"),
+    [  # half of what is along the border, all of what is along sides of pieces inside
+        ([[0.75, 0.5], [1.25, 0.5]], 1 + 0.5, True),
+        ([[0.5, 0.75], [0.5, 1.25]], 1 + 0.5, True),
+        ([[0.25, 0.5], [0.5, 0.25]], np.sqrt(2), False),
+        ([[0.75, 1.0], [1.0, 1.25]], 2 * np.sqrt(2), False),
+    ],
+)
+def test_edges_along_sides_of_pieces(
+    sites: list[list[float]], length: float, is_jump: bool
+) -> None:
+    diagram = DiagramArrays.build(np.array(sites), np.zeros(2))
+    kernel = UNIFORM.restricted(L_SHAPE).kernel(Frame(np.zeros(2), np.ones(2)))
+    distance = np.hypot(*np.diff(sites, axis=0)[0])
+    _, weights = kernel.masses_and_edge_weights(diagram)
+    assert weights == pytest.approx([length / 3 / (2 * distance)], rel=1e-13)
+    found = kernel.edge_moments(diagram).weights
+    assert np.isnan(found).all() if is_jump else found == pytest.approx(weights, rel=1e-13)
+
+
+def test_roundings_of_parts_are_told() -> None:
+    mixture = WHOLES["mixture"]
+    corner = [[0.0, 0.0], [0.2, 0.0], [0.0, 0.2]]
+    whole, part = (d.kernel(FRAME).rounding for d in (mixture, mixture.restricted(corner)))
+    assert whole.relative + 10 < part.relative < whole.relative + 30
+    share = mixture.restricted(corner, mass=None).total_mass / mixture.total_mass
+    np.testing.assert_allclose(part.second_moments * share, whole.second_moments, rtol=1e-12)
+
+
 def test_many_sites_far_away_and_thin_shapes() -> None:
     image = PolynomialGrid(random_image(), ((1e3, 1e3), (1e3 + 1, 1e3 + 1)))
     sliver = 1e3 + np.array([[0.1, 0.2], [0.9, 0.2 + 1e-7], [0.9, 0.2 + 2e-7]])
