@@ -197,7 +197,6 @@ class PeriodicBuilder:
     def _diagram(
         self, copies: DiagramArrays, weights: FloatArray, low_weights: FloatArray
     ) -> PeriodicDiagram:
-        self._built()
         sites = self._positions, weights, low_weights
         return PeriodicDiagram.of_copies(copies, self._site_of, self._shifts, sites)
 
@@ -206,7 +205,9 @@ class PeriodicBuilder:
         self._turns = _TURNS[np.stack([copy // 3, copy % 3], axis=1)]
         self._shifts = self._turns * self._torus.period
         places = self._positions[self._site_of] + self._shifts
-        self._builder = DiagramBuilder(places, hilbert_order(places), self._execution)
+        order = hilbert_order(places)
+        # Each counts, also those that show that copies are missing.
+        self._builder = DiagramBuilder(places, order, self._execution, self._built)
 
     def _is_enough(self, copies: DiagramArrays) -> bool:
         """Whether no other copy can have a cell in the domain; if not, add those that might."""

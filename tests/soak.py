@@ -29,6 +29,7 @@ import numpy.typing as npt
 from soak_checks import check, check_translation
 from soak_families import Problem, draw
 from soak_summary import DEFECTS, Outcome, print_summary
+from soak_torus import check_torus
 from support.counters import counted_diagrams, counter_complaints
 
 from sdot import ConvergenceError, OtPlan, SumOfDiracs, driver, optimal_transport_plan
@@ -68,6 +69,8 @@ def _solve(problem: Problem, positions: npt.NDArray[np.floating]) -> tuple[OtPla
 
 
 def _check(problem: Problem, plan: OtPlan) -> tuple[str, bool]:
+    if plan.density.torus is not None:
+        return check_torus(plan, problem, TOL), False
     if problem.positions.dtype != np.float64:  # its results are rounded too far to be checked
         rounded = float(plan.distance)
         plan, _ = _solve(problem, problem.positions.astype(np.float64))

@@ -319,3 +319,28 @@ DENSITIES: dict[str, Callable[[Generator], Shape]] = {
     "mixture in a polygon": _mixture_in_polygon,
     "sum": _sum,
 }
+
+# ---- on a torus ----
+
+
+def _periodic_grid(values: Callable[[Generator], Array]) -> Callable[[Generator], Shape]:
+    def shape(rng: Generator) -> Shape:
+        drawn = values(rng)
+        pixels = (drawn.shape[0], drawn.shape[1])
+        return Shape(lambda box: PolynomialGrid(drawn, domain=box, periodic=True), pixels)
+
+    return shape
+
+
+TORI: dict[str, Callable[[Generator], Shape]] = {
+    "torus, uniform": lambda rng: Shape(lambda box: Box(box, periodic=True)),
+    "torus, few pixels": _periodic_grid(_few_pixels),
+    "torus, half zero": _periodic_grid(_half_zero),
+    "torus, checkerboard": _periodic_grid(_checkerboard),
+    "torus, one pixel": _periodic_grid(_one_pixel),
+    "torus, two far pixels": _periodic_grid(_two_far_pixels),
+    "torus, scattered pixels": _periodic_grid(_scattered_pixels),
+    "torus, smooth mixture": _periodic_grid(_smooth_mixture),
+    "torus, ring": _periodic_grid(_ring),
+    "torus, polynomial": _periodic_grid(_polynomial),
+}

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from soak_densities import DENSITIES, Shape, log_uniform
+from soak_densities import DENSITIES, TORI, Shape, log_uniform
 
 from sdot.distributions.density import Density
 
@@ -18,6 +18,9 @@ Family = TypeVar("Family")
 
 # Sites of most problems, of one in fifty, and of one in three hundred.
 _FEW, _MANY, _MOST = 300, 3000, 10_000
+# Of every ten numbers the sites of one are turned about the middle of the domain, and those of one
+# are on a torus.
+_TURNED, _PERIODIC, _NUMBERS = 7, 8, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,20 @@ def draw(seed: int, most: int | None = None) -> Problem:
     box = DOMAINS[names["domain"]](rng)
     positions = box[0] + (box[1] - box[0]) * SITES[names["sites"]](rng, count, shape)
     weights = MASSES[names["masses"]](rng, len(positions))
+    if seed % _NUMBERS == _TURNED:
+        names["sites"] += ", turned"
+        positions = _turned(rng, positions, box)
+    elif seed % _NUMBERS == _PERIODIC:
+        names |= {"density": _choice(rng, TORI), "dtype": "float64"}
+        shape = TORI[names["density"]](rng)
+        positions = box[0] + np.mod(positions - box[0], box[1] - box[0])
     return Problem(seed, names, positions.astype(names["dtype"]), weights, shape, box)
+
+
+def _turned(rng: Generator, positions: Array, box: Array) -> Array:
+    angle, middle = rng.uniform(0, 2 * np.pi), box.mean(axis=0)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.asarray(middle + (positions - middle) @ turn)
 
 
 def _most_sites(rng: Generator) -> int:
