@@ -1,6 +1,9 @@
 // What is left of a disc beyond a chord: its area, and Gauss rules on it and along its arc.
 #pragma once
 
+#include <cmath>
+#include <cstddef>
+
 #include "base/gauss_rules.hpp"
 #include "base/geometry.hpp"
 #include "base/moments.hpp"
@@ -9,6 +12,7 @@ namespace sdot {
 
 // Wider arcs are split: six caps and a hexagon are a disc.
 constexpr double kWidestHalfAngle = 0.52359877559829887;  // pi / 6
+constexpr double kWholeCircle = 6 * kWidestHalfAngle;       // as a half-angle
 
 // 1 - u / d1 (1 - u / d2 (...)).
 template <int First, int... Rest>
@@ -28,7 +32,8 @@ inline double small_cosine(double x) {
 // Between the chord and the arc of a circle.
 struct Cap {
     Point middle, axis;         // of the chord, and the unit vector from it to the arc's middle
-    double radius, half_angle;  // the arc's, as seen from the centre: at most kWidestHalfAngle
+    double radius, half_angle;  // of the arc, seen from its centre: up to kWidestHalfAngle, and for
+                                // the area only, up to pi
 
     // The point at a height above the chord and a distance along it from its middle.
     Point at(double height, double along) const {
@@ -39,6 +44,7 @@ struct Cap {
     // r^2 / 2 (t - sin t) for the whole angle t; the series loses nothing where t is small.
     double area() const {
         const double t = 2 * half_angle, u = t * t;
+        if (half_angle > kWidestHalfAngle) return 0.5 * radius * radius * (t - std::sin(t));
         return radius * radius * t * u * (1.0 / 12) *
                nested_series<20, 42, 72, 110, 156, 210, 272, 342>(u);
     }

@@ -20,6 +20,9 @@ struct Disc {
 // caps beyond some of its sides.
 class DiscCutter {
 public:
+    // Arcs of more than the widest half-angle are split.
+    explicit DiscCutter(double widest = kWidestHalfAngle) : widest_(widest) {}
+
     // Calls visit.polygon(polygon) if anything is left of it, and visit.cap(cap). Corners and centre
     // are seen from the same origin: best the site, or a point of the polygon if that is far away.
     template <class Visit>
@@ -33,7 +36,7 @@ public:
         walk_around();
         part_.clear();
         if (is_whole_disc()) {
-            add_caps({radius_, 0}, kWholeTurn / 2, visit);
+            add_caps({radius_, 0}, kWholeCircle, visit);
         } else {
             is_centre_inside_ = contains_centre(0);
             for (std::size_t k = 0; k < boundary_.size(); ++k) {
@@ -56,7 +59,7 @@ public:
         walk_around();
         part_.clear();
         if (is_whole_disc()) {
-            add_caps({radius_, 0}, kWholeTurn / 2, visit);
+            add_caps({radius_, 0}, kWholeCircle, visit);
             return;
         }
         is_centre_inside_ = contains_centre(0);
@@ -69,8 +72,6 @@ public:
     }
 
 private:
-    static constexpr double kWholeTurn = 12 * kWidestHalfAngle;
-
     struct Corner {
         Point point, gap;  // gap: from the centre
         double outside;    // its square minus that of the radius
@@ -159,7 +160,7 @@ private:
         if (!is_centre_inside_) distance = std::abs(distance);
         if (length < 1e-10 * radius_) distance = radius_;  // the chord's direction may be none
         const double half_angle = std::atan2(0.5 * length, distance);
-        if (half_angle > kWidestHalfAngle) {
+        if (half_angle > widest_) {
             add_caps(start, half_angle, visit);
             return;
         }
@@ -170,12 +171,16 @@ private:
     // Splits a wide arc; its inner points become corners of the polygon.
     template <class Visit>
     void add_caps(Point start, double half_angle, const Visit& visit) {
-        const int count = static_cast<int>(std::ceil(half_angle / kWidestHalfAngle));
+        const int count = static_cast<int>(std::ceil(half_angle / widest_));
         const double part = half_angle / count;
+        if (count == 1) {  // a whole disc of which only the area is asked for
+            visit.cap(Cap{disc_.centre, {1, 0}, radius_, part});
+            return;
+        }
         const double sine = small_sine(part), cosine = small_cosine(part);
         Point here = start;
         for (int k = 0; k < count; ++k) {
-            if (k > 0 || half_angle == kWholeTurn / 2) part_.push_back(disc_.centre + here);
+            if (k > 0 || half_angle == kWholeCircle) part_.push_back(disc_.centre + here);
             const Point middle{cosine * here.x - sine * here.y, sine * here.x + cosine * here.y};
             const Point axis = (1 / radius_) * middle;
             visit.cap(Cap{disc_.centre + (radius_ * cosine) * axis, axis, radius_, part});
@@ -183,6 +188,7 @@ private:
         }
     }
 
+    double widest_;
     Disc disc_{};
     double radius_ = 0;
     bool is_centre_inside_ = false;

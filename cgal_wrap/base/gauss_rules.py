@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +25,14 @@ def gauss_rules(most: int) -> Rule:
     return np.concatenate([rule[0] for rule in rules]), np.concatenate([rule[1] for rule in rules])
 
 
+@cache
 def cut_rules(degree: int) -> tuple[Rule, Rule, int]:
-    """Return those of `caps.hpp` for polynomials of a total degree: inner, outer, and count."""
+    """Return those of `caps.hpp` for polynomials of a total degree: inner, outer, and count.
+
+    Remembered, since Newton's method asks for them at every iteration; so they are read-only.
+    """
     count = 8 + (2 * degree + 2) // 3
-    return gauss_rule((degree + 1) // 2 + 1), gauss_rules(count), count
+    inner, outer = gauss_rule((degree + 1) // 2 + 1), gauss_rules(count)
+    for array in (*inner, *outer):
+        array.setflags(write=False)
+    return inner, outer, count

@@ -148,7 +148,8 @@ inline bool cut_to_discs(Line& line, const Discs& discs, const DiagramEdges& edg
 template <class Visitor>
 class DiscParts {
 public:
-    explicit DiscParts(Visitor& visitor) : visitor_(visitor) {}
+    explicit DiscParts(Visitor& visitor, double widest = kWidestHalfAngle)
+        : visitor_(visitor), cutter_(widest) {}
 
     void set(Point origin, const Disc& disc) {
         origin_ = origin;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/cap_series.hpp"
 #include "base/caps.hpp"
 #include "base/convex_polygons.hpp"
 #include "base/disc_cutter.hpp"
@@ -28,6 +29,26 @@ struct DiscMass {
     double mass = 0, arc_weight = 0;
 };
 
+// With the density's value, gradient g and mixed derivative h at the middle of the chord, it is
+// value + p g.u + q g.v + h (p u.x + q v.x) (p u.y + q v.y) at height p along the axis u and at
+// distance q along v, across it; odd powers of q vanish.
+inline DiscMass bilinear_cap_mass(const PolynomialGrid& grid, int ix, int iy, Point origin,
+                                  const Cap& cap) {
+    const double* c = grid.pixel(ix, iy);
+    const Point size{grid.x.size(ix), grid.y.size(iy)}, middle = origin + cap.middle;
+    const double s = (middle.x - grid.x.lines[ix]) / size.x;
+    const double t = (middle.y - grid.y.lines[iy]) / size.y;
+    const double value = c[0] + c[1] * t + s * (c[2] + c[3] * t);
+    const Point gradient{(c[2] + c[3] * t) / size.x, (c[1] + c[3] * s) / size.y};
+    const double slope = dot(gradient, cap.axis);
+    const double twist = c[3] / (size.x * size.y) * cap.axis.x * cap.axis.y;
+    const double a = cap.half_angle, r = cap.radius;
+    return {value * cap.area() + r * r * r * (slope * CapSeries::height(a) -
+                                              twist * r * CapSeries::square_gap(a)),
+            value * a + r * (slope * CapSeries::arc_height(a) -
+                             twist * r * CapSeries::arc_square_gap(a))};
+}
+
 // The mass of a cap in one pixel, and the weight of its arc.
 template <int Terms>
 DiscMass cap_mass(const PolynomialGrid& grid, const CutRules& rules, int ix, int iy, Point origin,
@@ -36,6 +57,7 @@ DiscMass cap_mass(const PolynomialGrid& grid, const CutRules& rules, int ix, int
         const double density = *grid.pixel(ix, iy);
         return {density * cap.area(), density * cap.half_angle};
     }
+    if (Terms == 2) return bilinear_cap_mass(grid, ix, iy, origin, cap);
     DiscMass sum;
     region_nodes(cap, rules, [&](Point x, double weight) {
         sum.mass += weight * grid.template density<Terms>(ix, iy, origin + x);
@@ -149,7 +171,10 @@ template <int Terms>
 class DiscMasses {
 public:
     DiscMasses(const PolynomialGrid& grid, const CutRules& rules)
-        : grid_(grid), sums_(grid, rules), pieces_(grid, sums_), boundary_(grid, rules) {}
+        : grid_(grid),
+          sums_(grid, rules),
+          pieces_(grid, sums_, Terms == 1 ? kWholeCircle : kWidestHalfAngle),
+          boundary_(grid, rules) {}
 
     DiscMass of(const ConvexPolygons& cells, const Discs& discs, std::size_t i) {
         if (cells.size(i) < 3) return {};

@@ -23,8 +23,8 @@ using diagram::Discs;
 template <class Sums>
 class CutPixelPieces {
 public:
-    CutPixelPieces(const PolynomialGrid& grid, Sums& sums)
-        : grid_(grid), sums_(sums), parts_(*this), pieces_(grid, *this) {}
+    CutPixelPieces(const PolynomialGrid& grid, Sums& sums, double widest = kWidestHalfAngle)
+        : grid_(grid), sums_(sums), parts_(*this, widest), pieces_(grid, *this) {}
 
     // Returns the origin.
     Point run(const ConvexPolygons& cells, const Discs& discs, std::size_t i) {

@@ -62,6 +62,19 @@ def moments_of_many_cells() -> Call:
     return lambda: kernel.cell_moments(*cells, 2)
 
 
+def moments_in_one_disc() -> Call:
+    kernel = grid_kernel(1500, 3)
+    disc = np.array([[0.5, 0.5]]), np.array([0.3]), np.ones(1, dtype=np.uint8)
+    return lambda: kernel.disc_moments(UNIT, np.array([0, 4]), disc, 2)
+
+
+def moments_in_many_discs() -> Call:
+    kernel, (points, offsets) = grid_kernel(1, 2), tall_cells(300_000)
+    count = len(offsets) - 1
+    discs = points[::4] + np.array([0, 0.5]), np.full(count, 0.2), np.ones(count, dtype=np.uint8)
+    return lambda: kernel.disc_moments(points, offsets, discs, 2)
+
+
 def masses_along_many_edges() -> Call:
     sites = np.random.default_rng(0).random((300_000, 2))
     zeros = np.zeros(len(sites))
@@ -148,6 +161,8 @@ def transforms_at_many_sites() -> Call:
     [
         moments_of_one_cell,
         moments_of_many_cells,
+        moments_in_one_disc,
+        moments_in_many_discs,
         masses_along_many_edges,
         pull_back_to_many_pixels,
         order_of_many_sites,

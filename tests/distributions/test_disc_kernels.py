@@ -410,12 +410,19 @@ class TestManyCells:
         sites, weights = rng.random((5000, 2)), rng.uniform(0, 1e-4, 5000)
         diagram = DiagramArrays.build(sites, weights)
         lines, values = np.linspace(0, 1, 10), rng.random((9, 9, 2, 2))
+        mesh = pieces_of(random_problem(0, 1), triangles=True)
         answers = []
         for threads in (1, 2, 5):
-            kernel = GridDensityKernel(lines, lines, values, True, Execution(threads))
-            result = kernel.disc_masses(diagram, weights)
-            moments = kernel.disc_moments(diagram, weights)
-            answers.append([result.masses, result.edge_weights, result.arc_weights, *moments])
+            execution, found = Execution(threads), []
+            for kernel in (
+                GridDensityKernel(lines, lines, values, True, execution),
+                PiecesDensityKernel(mesh, execution),
+            ):
+                result = kernel.disc_masses(diagram, weights)
+                edges, arcs = kernel.disc_borders(diagram, weights)
+                found += [result.masses, result.edge_weights, result.arc_weights]
+                found += [*kernel.disc_moments(diagram, weights), *edges, *arcs]
+            answers.append(found)
         for other in answers[1:]:
             for one, two in zip(answers[0], other, strict=True):
                 np.testing.assert_array_equal(one, two)
