@@ -25,6 +25,6 @@ measure(
         "emd2, 64 x 64 points": lambda: simplex(1),
         "emd2, 128 x 128 points": lambda: simplex(2),
         "semidiscrete, 3,000 steps": lambda: stochastic(3_000),
-        "semidiscrete, 20,000 steps": lambda: stochastic(20_000),
+        "semidiscrete, 10,000 steps": lambda: stochastic(10_000),
     }
 )

@@ -26,9 +26,10 @@ def measured(name: str, script: str, python: str) -> list[dict]:
     print(f"== {name}", flush=True)
     command = [python, str(HERE / f"{script}.py")]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        print(result.stderr.strip().splitlines()[-1])
+    if "ModuleNotFoundError" in result.stderr:
         return [{"library": name, "settings": "not installed where this was measured"}]
+    if result.returncode:
+        raise SystemExit(result.stderr)
     lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
     return [{"library": name, **json.loads(line)} for line in lines]
 
