@@ -75,6 +75,7 @@ inline Graph contract(const Graph& graph, const std::vector<std::int32_t>& group
     Graph coarse;
     coarse.offsets.assign(1, 0);
     coarse.offsets.reserve(groups + 1);
+    coarse.middles.reserve(groups);
     coarse.neighbors.reserve(graph.neighbors.size() / 2);
     coarse.weights.reserve(graph.neighbors.size() / 2);
     std::vector<std::int32_t> place(groups, -1);  // where a neighbour group stands in this row
@@ -95,6 +96,7 @@ inline Graph contract(const Graph& graph, const std::vector<std::int32_t>& group
             }
         }
         coarse.offsets.push_back(static_cast<std::int32_t>(coarse.neighbors.size()));
+        coarse.part_last_row();
     }
     coarse.sum_degrees();
     return coarse;

@@ -96,7 +96,7 @@ private:
         }
         graph.forward_sweep(right_side, x, threads_);
         if (!coarsest) {
-            restrict_residual(level, right_side, x, levels_[depth + 1].right_side);
+            restrict_residual(level, x, levels_[depth + 1].right_side);
             solve_coarse(depth + 1);
             const Vector& correction = levels_[depth + 1].solution;
             parallel_for(x.size(), threads_, [&](std::size_t begin, std::size_t end) {
@@ -110,16 +110,14 @@ private:
         graph.backward_sweep(right_side, level.before, x, threads_);
     }
 
-    void restrict_residual(const Level& level, const Vector& right_side, const Vector& x,
-                           Vector& coarse) const {
+    // After a forward sweep.
+    void restrict_residual(const Level& level, const Vector& x, Vector& coarse) const {
         const Groups& groups = level.groups;
         parallel_for(coarse.size(), threads_, [&](std::size_t begin, std::size_t end) {
             for (std::size_t g = begin; g < end; ++g) {
                 double sum = 0;
-                for (std::int32_t m = groups.starts[g]; m < groups.starts[g + 1]; ++m) {
-                    const std::int32_t i = groups.members[m];
-                    sum += right_side[i] - level.graph.row_times(x, i);
-                }
+                for (std::int32_t m = groups.starts[g]; m < groups.starts[g + 1]; ++m)
+                    sum += level.graph.residual_of_sweep(x, groups.members[m]);
                 coarse[g] = sum;
             }
         }, kParallelRows / 4);

@@ -110,3 +110,32 @@ def test_the_threads_do_not_change_the_bits() -> None:
         for threads in (1, 2)
     )
     assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize("n", [40, 40_000])  # one block of nodes, and three
+def test_the_order_of_edges_and_their_ends_does_not_matter(n: int) -> None:
+    edges, rng = _neighbours(n), np.random.default_rng(2)
+    weights = rng.uniform(0.1, 1, len(edges))
+    turned = np.where(rng.random(len(edges)) < 0.5, edges.T, edges.T[::-1]).T
+    order = rng.permutation(len(edges))
+    right_side = _balanced(n)
+    x, iterations, _ = GraphLaplacian(n, edges, weights, 2).solve(right_side, 1e-10, 300)
+    other = GraphLaplacian(
+        n, np.ascontiguousarray(turned[order], dtype=np.int32), weights[order], 2
+    )
+    found, other_iterations, _ = other.solve(right_side, 1e-10, 300)
+    np.testing.assert_allclose(found, x, atol=1e-7 * np.abs(x).max())
+    assert abs(other_iterations - iterations) <= 3
+
+
+def test_an_edge_from_a_node_to_itself_counts_for_nothing() -> None:
+    edges = _neighbours(500)
+    loops = np.repeat(np.arange(500, dtype=np.int32)[:, None], 2, axis=1)
+    weights = np.random.default_rng(3).uniform(0.1, 1, len(edges))
+    right_side = _balanced(500)
+    x, _, _ = GraphLaplacian(500, edges, weights, 1).solve(right_side, 1e-8, 300)
+    with_loops = GraphLaplacian(
+        500, np.concatenate([loops, edges]), np.concatenate([np.full(500, 10.0), weights]), 1
+    )
+    found, _, _ = with_loops.solve(right_side, 1e-8, 300)
+    np.testing.assert_array_equal(found, x)
