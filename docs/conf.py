@@ -36,7 +36,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "**/sg_execution_times.rst"]
+exclude_patterns = ["_build", "sg_execution_times.rst", "*/sg_execution_times.rst"]
 
 # ---- Text ----
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
