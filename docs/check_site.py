@@ -39,15 +39,19 @@ FORMULAS = """async () => {
         (node) => !node.querySelector("mjx-container"));
     return [...raw, ...document.querySelectorAll("mjx-merror")].map((node) => node.textContent);
 }"""
-# What is wider than the window, and does not scroll in a box of its own.
+# What reaches beyond the window, and does not scroll in a box of its own.
 OVERFLOW = """() => {
     const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth <= width) return [];
-    return [...document.querySelectorAll("article *")]
-        .filter((node) => node.getBoundingClientRect().right > width + 1)
-        .slice(0, 3).map((node) => node.outerHTML.slice(0, 120));
+    const scrolls = (node) => ["auto", "scroll"].includes(getComputedStyle(node).overflowX);
+    const inside = (node) => node.tagName !== "ARTICLE"
+        && (scrolls(node) || (node.parentElement && inside(node.parentElement)));
+    const wide = [...document.querySelectorAll("article *")].filter((node) => {
+        const box = node.getBoundingClientRect();
+        return box.width > 0 && box.height > 0 && box.right > width + 1 && !inside(node);
+    }).slice(0, 3).map((node) => node.outerHTML.slice(0, 120));
+    const beyond = document.documentElement.scrollWidth - width;
+    return beyond > 0 ? [`the page, by ${beyond}`, ...wide] : wide;
 }"""
-PIXELS_BEYOND = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -129,8 +133,8 @@ async def check_page(
     await page.goto(f"{report.address}/{name}", wait_until="load")
     for formula in await page.evaluate(FORMULAS):
         report.add(name, width, f"a formula is not set: {formula[:80]}")
-    if beyond := await page.evaluate(PIXELS_BEYOND):
-        report.add(name, width, f"{beyond} pixels too wide: {await page.evaluate(OVERFLOW)}")
+    for wide in await page.evaluate(OVERFLOW):
+        report.add(name, width, f"too wide: {wide}")
     if not name.startswith("_modules/"):  # sources, which are all alike, and long
         await check_accessibility(page, name, width, report)
     if folder:
