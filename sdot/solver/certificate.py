@@ -39,9 +39,9 @@ from sdot.distributions.density import Rounding
 from sdot.solver.normalisation import CarriedCells
 from sdot.validation import FloatArray
 
-__all__ = ["error_bound"]
+__all__ = ["UNIT", "error_bound", "rounding_bound", "roundings_of"]
 
-_UNIT = 2.0**-53
+UNIT = 2.0**-53
 # Roundings of a term of the value beyond those of the moments: of the frame's coordinates, the gap,
 # its square, and the factors of the sums.
 _OF_A_TERM = 16.0
@@ -62,16 +62,33 @@ def error_bound(
     of the moments, in the caller's units; O(n).
     """
     span, size = ranges
-    roundings = rounding.relative + _OF_A_TERM + math.log2(len(residual) + 1)
+    roundings = roundings_of(residual, rounding)
     imbalance = abs(float(residual.sum()))
-    by_duality = 0.5 * (float(np.abs(residual).sum()) + imbalance + roundings * _UNIT) * span
+    by_duality = 0.5 * (float(np.abs(residual).sum()) + imbalance + roundings * UNIT) * span
+    return by_duality + rounding_bound(cells, potentials, residual, size, rounding)
+
+
+def roundings_of(residual: FloatArray, rounding: Rounding) -> float:
+    """How often a term of the value is rounded."""
+    return rounding.relative + _OF_A_TERM + math.log2(len(residual) + 1)
+
+
+def rounding_bound(
+    cells: CarriedCells,
+    potentials: FloatArray,
+    residual: FloatArray,
+    size: float,
+    rounding: Rounding,
+) -> float:
+    """Return what rounding adds to the error of the value, but for that of the residual."""
+    roundings = roundings_of(residual, rounding)
     rounded = (
         roundings * _mass_terms(cells, potentials, residual)
         + 2.0 * _gap_terms(cells, roundings)
         + float(rounding.second_moments.sum())
         + _OF_A_FRONTIER * size
     )
-    return by_duality + _UNIT * rounded
+    return UNIT * rounded
 
 
 def _mass_terms(cells: CarriedCells, potentials: FloatArray, residual: FloatArray) -> float:

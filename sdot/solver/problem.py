@@ -169,10 +169,11 @@ class Shares:
     masses: FloatArray  # the caller's (n,)
     site_of: npt.NDArray[np.intp]  # (n,): which normalised site a caller's site became
     share: FloatArray  # (n,): its share of that site's mass
+    density_mass: float | None = None  # if it is more than that of the sites
 
     @cached_property
     def _total(self) -> float:
-        return float(self.masses.sum())
+        return float(self.masses.sum()) if self.density_mass is None else self.density_mass
 
     def cell_masses(self, moments: CellMoments) -> FloatArray:
         """The masses of the caller's sites, as they are returned, from the normalised ones'."""

@@ -97,6 +97,16 @@ class Solution(Record):
         return self.normalisation.cell_potential(of_cells, self.diagram)
 
     @property
+    def is_partial(self) -> bool:
+        """Whether only a part of the density is used; see `sdot.solver.partial`."""
+        return False
+
+    @property
+    def unused_mass(self) -> float:
+        """The mass of the density that goes to no site."""
+        return 0.0
+
+    @property
     def torus(self) -> Torus | None:
         """The torus that the density is on, if it is periodic."""
         return self.normalisation.torus_of_caller

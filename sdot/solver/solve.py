@@ -35,6 +35,7 @@ class Options:
     callback: Callable[[NewtonProgress], None] | None = None
     warm_start: bool = False
     progress: bool = False  # shown by callers of the solver
+    partial: bool = False  # whether the sites may have less mass than the density
 
 
 def solve(

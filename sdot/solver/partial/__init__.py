@@ -1,0 +1,1 @@
+"""Partial transport: only the cheapest part of the density goes to the sites."""
