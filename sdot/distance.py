@@ -30,6 +30,7 @@ def distance(  # type: ignore[overload-overlap, unused-ignore]
     max_iterations: int = ...,
     warm_start: bool = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> np.floating[Any]: ...
 
 
@@ -42,6 +43,7 @@ def distance(  # type: ignore[overload-overlap, unused-ignore]
     max_iterations: int = ...,
     warm_start: bool = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> jax.Array: ...
 
 
@@ -54,6 +56,7 @@ def distance(  # type: ignore[overload-cannot-match, unused-ignore]
     max_iterations: int = ...,
     warm_start: bool = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> torch.Tensor: ...
 
 
@@ -66,6 +69,7 @@ def distance(
     max_iterations: int = ...,
     warm_start: bool = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> Any: ...
 
 
@@ -77,6 +81,7 @@ def distance(
     max_iterations: int = 2000,
     warm_start: bool = True,
     progress: bool = False,
+    partial: bool = False,
 ) -> Any:
     """Return W2^2, the squared Wasserstein-2 distance between Diracs and a density.
 
@@ -99,6 +104,9 @@ def distance(
     progress : bool, optional
         Show on standard error how far it is, once two seconds have passed: a bar of tqdm, in
         terminals and notebooks, or a line if tqdm is not installed. A batch counts problems.
+    partial : bool, optional
+        Whether the Diracs may have less mass than the density, of which the cheapest part is used
+        then; see `optimal_transport_plan`. The distance is the cost of that part.
 
     Returns
     -------
@@ -160,7 +168,7 @@ def distance(
     >>> print(f"{min(distance(stream, PolynomialGrid([[1.0]]))):.6f}")
     0.166667
     """
-    options = check_options(tol, max_iterations, warm_start, progress=progress)
+    options = check_options(tol, max_iterations, warm_start, progress=progress, partial=partial)
     if is_stream(f, g):
         return streamed(f, g, options, lambda solution, _, result: result.convert(solution.value))
     if is_batch(f, g):

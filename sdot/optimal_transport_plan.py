@@ -42,6 +42,7 @@ def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
     warm_start: bool = ...,
     callback: Callable[[NewtonProgress], None] | None = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> OtPlan[npt.NDArray[np.floating[Any]], np.floating[Any]]: ...
 
 
@@ -55,6 +56,7 @@ def optimal_transport_plan(  # type: ignore[overload-overlap, unused-ignore]
     warm_start: bool = ...,
     callback: Callable[[NewtonProgress], None] | None = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> OtPlan[jax.Array, jax.Array]: ...
 
 
@@ -68,6 +70,7 @@ def optimal_transport_plan(  # type: ignore[overload-cannot-match, unused-ignore
     warm_start: bool = ...,
     callback: Callable[[NewtonProgress], None] | None = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> OtPlan[torch.Tensor, torch.Tensor]: ...
 
 
@@ -81,6 +84,7 @@ def optimal_transport_plan(
     warm_start: bool = ...,
     callback: Callable[[NewtonProgress], None] | None = ...,
     progress: bool = ...,
+    partial: bool = ...,
 ) -> Any: ...
 
 
@@ -93,6 +97,7 @@ def optimal_transport_plan(
     warm_start: bool = False,
     callback: Callable[[NewtonProgress], None] | None = None,
     progress: bool = False,
+    partial: bool = False,
 ) -> Any:
     """Return the optimal transport plan between Diracs and a density.
 
@@ -113,6 +118,13 @@ def optimal_transport_plan(
         raises ends the solve.
     progress : bool, optional
         Show on standard error how far it is, once two seconds have passed; see `sdot.distance`.
+    partial : bool, optional
+        Whether the Diracs may have less mass than the density: ``SumOfDiracs(points, mass=0.5)``
+        and a density of mass one. The cheapest part of the density is transported, and the rest is
+        ``plan.unused_mass``. Cells are power cells cut by discs, ``|x - y_i|**2 <= w_i``, so that
+        potentials have no free constant. For densities that discs can cut: all but Gaussian
+        mixtures and periodic ones; all sites must have mass. Of equal masses it is the plan as
+        without ``partial``.
 
     Returns
     -------
@@ -124,7 +136,8 @@ def optimal_transport_plan(
     TypeError
         If the arguments are not Diracs and a density.
     ValueError
-        If the total masses differ.
+        If the total masses differ; with ``partial``, if the Diracs have more, or discs cannot cut
+        the density.
     ConvergenceError
         If the tolerance was not reached; its ``plan`` is the best one found. Inside a compiled
         function, where nothing can be raised, every output is NaN.
@@ -134,7 +147,8 @@ def optimal_transport_plan(
     In functions that JAX or `torch.func` transforms, and of tensors that require grad, the outputs
     carry derivatives. One with respect to barycenters, cell masses or potentials, forward or
     reverse, costs one linear solve with the Newton matrix; `distance` needs none. What is not used
-    is not computed, but outside of `jax.jit` in forward mode.
+    is not computed, but outside of `jax.jit` in forward mode. With ``partial`` there are first
+    derivatives of the distance only.
 
     Examples
     --------
@@ -144,7 +158,7 @@ def optimal_transport_plan(
     >>> plan.barycenters.round(6).tolist()
     [[0.125, 0.5], [0.625, 0.5]]
     """
-    options = check_options(tol, max_iterations, warm_start, callback, progress)
+    options = check_options(tol, max_iterations, warm_start, callback, progress, partial=partial)
     if is_stream(f, g):
         return streamed(f, g, options, _of_solution)
     if is_batch(f, g):
@@ -161,7 +175,8 @@ def _plan(diracs: SumOfDiracs, density: Density, options: Options) -> OtPlan:
         solution = solve_or_raise(diracs, density, options, result)
         return OtPlan(solution.status, solution, density, result)
     solution_map = map_of(diracs, density, options, result, moving)
-    return _of_map(Pair(diracs, density), solution_map, [leaves[k] for k in moving], result)
+    arguments = [leaves[k] for k in moving]
+    return _of_map(Pair(diracs, density), solution_map, arguments, result, options)
 
 
 def _plans(f: Any, g: Any, options: Options) -> list[OtPlan]:
@@ -178,7 +193,7 @@ def _plans(f: Any, g: Any, options: Options) -> list[OtPlan]:
     if all(pair.diracs.has_values and pair.density.has_values for pair in pairs):
         prepare_all(maps, arguments)
     return [
-        _of_map(*parts, result) if parts[2] else _plan(*parts[0], options)
+        _of_map(*parts, result, options) if parts[2] else _plan(*parts[0], options)
         for parts in zip(pairs, maps, arguments, strict=True)
     ]
 
@@ -188,12 +203,16 @@ def _of_solution(solution: Solution, pair: Pair, result: ResultFormat) -> OtPlan
 
 
 def _of_map(
-    pair: Pair, solution_map: SolutionMap, arguments: Sequence[Any], result: ResultFormat
+    pair: Pair,
+    solution_map: SolutionMap,
+    arguments: Sequence[Any],
+    result: ResultFormat,
+    options: Options,
 ) -> OtPlan:
     """Return a plan whose outputs can be differentiated in the arguments of a map."""
     diracs, density = pair
     arrays = result.adapter.differentiable_plan(solution_map, arguments, result)
-    arrays = _with_diracs(arrays, diracs, density, result)
+    arrays = _with_diracs(arrays, pair, result, options)
     if not (diracs.has_values and density.has_values):
         transport_map = TransportMap(solution_map, arguments, arrays, density.torus)
         return OtPlan(arrays.status, None, density, result, arrays, transport_map)
@@ -202,14 +221,17 @@ def _of_map(
 
 
 def _with_diracs(
-    arrays: PlanArrays, diracs: SumOfDiracs, density: Density, result: ResultFormat
+    arrays: PlanArrays, pair: Pair, result: ResultFormat, options: Options
 ) -> PlanArrays:
     """Add positions and masses, with their derivatives."""
+    diracs, density = pair
     adapter = result.adapter
     weights = np.ones(len(diracs)) if diracs.weights is None else diracs.weights
     shares = adapter.converted(weights, result)
     is_fixed = not any(map(needs_derivative, density.arrays))
     total = density.total_mass if is_fixed else arrays.cell_masses.sum()
+    if options.partial:
+        total = diracs.mass
     return arrays._replace(
         positions=adapter.converted(diracs.positions, result),
         masses=shares * (total / shares.sum()),

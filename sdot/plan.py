@@ -209,9 +209,16 @@ class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
         """The weights w (n,) of the power diagram: Kantorovich potentials on the sites.
 
         Their mass-weighted mean is zero. The potential on the density's side is
-        ``phi(x) = min_i |x - y_i|**2 - w_i``.
+        ``phi(x) = min_i |x - y_i|**2 - w_i``. In a partial plan they are the squared radii of the
+        discs that cut the cells, and phi is zero outside of all discs.
         """
         found: Array_co = self._output("potentials")
+        return found
+
+    @cached_property
+    def unused_mass(self) -> Scalar_co:
+        """The mass of the density that goes to no site: zero unless the plan is partial."""
+        found: Scalar_co = self._format.convert(self._solved.unused_mass)
         return found
 
     @property
@@ -273,7 +280,9 @@ class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
         """The cells, cut to the region of the density if that is not the whole plane.
 
         They are those of the solve, to all of its digits: weights, rounded to the caller's
-        coordinates, could not tell them where sites are close to each other or far away.
+        coordinates, could not tell them where sites are close to each other or far away. Of a
+        partial plan these are whole power cells: what is used of each is within the disc around its
+        site, of which the squared radius is the potential.
         """
         solution = self._solved
         domain, region, torus = self.density.domain, None, self.density.torus
@@ -325,12 +334,15 @@ class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
         """
         t = check_time(t)
         self._solved, self.density  # noqa: B018  (both are needed)
+        if self._solved.squared_radii is not None:
+            raise ValueError("interpolate: expected a plan of the whole density, not a partial one")
         return Interpolation(self, t)
 
     def __repr__(self) -> str:
         if self._solution is None:
             return f"OtPlan(of a transformed function, distance {self.distance!r})"
+        kind = "" if self._solution.squared_radii is None else "partial, "
         return (
-            f"OtPlan({len(self._solution.positions)} sites, distance {self._solution.value:.6g}, "
-            f"{self.status.message})"
+            f"OtPlan({kind}{len(self._solution.positions)} sites, "
+            f"distance {self._solution.value:.6g}, {self.status.message})"
         )

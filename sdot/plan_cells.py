@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sdot.cached_property import cached_property
-from sdot.distributions.density import Density
+from sdot.distributions.density import CellMoments, Density, DensityKernel
+from sdot.distributions.disc_kernel import cuts_discs
 from sdot.execution import Execution
 from sdot.placed_diagram import PlacedDiagram
 from sdot.solver.solution import Solution
@@ -37,14 +38,22 @@ def cell_spreads(solution: Solution, density: Density, execution: Execution) -> 
     """Return each site's share of the second moments (n, 2, 2) of its cell about the barycentre."""
     normalisation = solution.normalisation
     kernel = density.kernel(normalisation.frame, execution)
-    own = kernel.moments(solution.diagram).second_moments[normalisation.site_of]
-    xx, xy, yy = solution.total_mass * (own * normalisation.share[:, None]).T
+    own = _moments(solution, kernel).second_moments[normalisation.site_of]
+    xx, xy, yy = solution.density_mass * (own * normalisation.share[:, None]).T
     matrices = np.array([[xx, xy], [xy, yy]]).transpose(2, 0, 1)
     scale = normalisation.frame.scale
     result = np.zeros((len(solution.positions), 2, 2))
     heavy = slice(None) if solution.heavy is None else solution.heavy
     result[heavy] = matrices * np.outer(scale, scale)
     return result
+
+
+def _moments(solution: Solution, kernel: DensityKernel) -> CellMoments:
+    """Moments of the cells, within their discs if these cut them."""
+    radii = solution.squared_radii
+    if radii is not None and cuts_discs(kernel):
+        return kernel.disc_moments(solution.diagram, radii)
+    return kernel.moments(solution.diagram)
 
 
 class PlanLocation:
@@ -68,7 +77,10 @@ class PlanLocation:
         if torus is not None:
             gaps = torus.nearest(gaps)
         heights = gaps[..., 0] ** 2 + gaps[..., 1] ** 2
-        return sites, heights - solution.potentials[sites]
+        values = heights - solution.potentials[sites]
+        if solution.squared_radii is not None:  # outside of the discs nothing is transported
+            sites, values = np.where(values > 0, -1, sites), np.minimum(values, 0.0)
+        return sites, values
 
     def prepare(self, arrays: Sequence[FloatArray], place: tuple[int, ...]) -> None:
         """There is nothing left to solve."""

@@ -35,7 +35,7 @@ class PlanMap(ABC, Generic[Array_co]):
             point on the edge of several cells is in that of the least index, as a point of
             coincident sites is; sites without mass are never found. Outside of the density's domain
             it is the cell of the whole plane, to which the map extends; points are taken modulo the
-            period of one that is periodic.
+            period of one that is periodic. In a partial plan -1 outside of all discs.
 
         Raises
         ------

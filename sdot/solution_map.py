@@ -23,6 +23,7 @@ from sdot.derivatives import (
     hessian_product,
     pull_back,
     push_forward,
+    refuse_second_order_of_a_part,
 )
 from sdot.distributions.density import Density
 from sdot.distributions.distribution import Distribution
@@ -114,6 +115,11 @@ class SolutionMap:
     def is_first_failure(self) -> bool:
         """Tell, whoever asks after a failure, whether nobody has asked before."""
         return next(self._failures) == 0
+
+    def check_second_order(self) -> None:
+        """Refuse second derivatives of partial transport."""
+        if self._options.partial:
+            refuse_second_order_of_a_part()
 
     def sites(self, shapes: Sequence[tuple[int, ...]]) -> int:
         """Return the number of sites for arrays of these shapes."""

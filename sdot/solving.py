@@ -19,6 +19,7 @@ from sdot.progress import check_progress, reporting
 from sdot.results import ResultFormat
 from sdot.solution_map import SolutionMap
 from sdot.solver.newton import NewtonProgress
+from sdot.solver.partial.solve import solve_partial
 from sdot.solver.solution import Solution
 from sdot.solver.solve import Options, solve
 from sdot.validation import FloatArray, check_iterations, check_tolerance
@@ -81,24 +82,49 @@ def check_options(
     warm_start: Any,
     callback: Callable[[NewtonProgress], None] | None = None,
     progress: Any = False,
+    *,
+    partial: Any = False,
 ) -> Options:
     """Return the options of a solve, checked."""
     if not isinstance(warm_start, bool):
         raise TypeError(f"warm_start: expected True or False, not {warm_start!r}")
+    if not isinstance(partial, bool):
+        raise TypeError(f"partial: expected True or False, not {partial!r}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: expected a function of one argument, not {callback!r}")
     check_progress(progress)
     limits = check_tolerance(tol), check_iterations(max_iterations)
-    return Options(*limits, callback, warm_start, progress)
+    return Options(*limits, callback, warm_start, progress, partial)
 
 
-def check_masses(diracs: SumOfDiracs, density: Density) -> None:
-    """Refuse Diracs and a density of unlike total mass."""
+def check_masses(diracs: SumOfDiracs, density: Density, partial: bool = False) -> None:
+    """Refuse Diracs and a density of unlike total mass, or Diracs of more if a part will do."""
     total = density.total_mass
-    if abs(diracs.mass - total) > _SAME_MASS * total:
+    if partial:
+        _check_partial(diracs, density)
+    elif not _of_same_mass(diracs, density):
+        less = ", or partial=True to use a part of the density" if diracs.mass < total else ""
         raise ValueError(
             "expected Diracs and a density of the same total mass, not "
-            f"{diracs.mass:g} and {total:g}; give both the same mass="
+            f"{diracs.mass:g} and {total:g}; give both the same mass={less}"
+        )
+
+
+def _of_same_mass(diracs: SumOfDiracs, density: Density) -> bool:
+    total = density.total_mass
+    return abs(diracs.mass - total) <= _SAME_MASS * total
+
+
+def _check_partial(diracs: SumOfDiracs, density: Density) -> None:
+    """Refuse what cannot be transported in part."""
+    if density.torus is not None:
+        raise ValueError(
+            "partial: expected a density in the plane, not a periodic one; make it without periodic"
+        )
+    if diracs.mass > density.total_mass and not _of_same_mass(diracs, density):
+        raise ValueError(
+            f"partial: expected Diracs of no more mass than the density, not {diracs.mass:g} and "
+            f"{density.total_mass:g}; give them a smaller mass="
         )
 
 
@@ -111,7 +137,7 @@ def map_of(
 ) -> SolutionMap:
     """Return the transport as a function of those of the arrays that move."""
     if density.has_values and not diracs.has_values:  # later nothing can be raised
-        check_masses(diracs, density.snapshot)
+        check_masses(diracs, density.snapshot, options.partial)
     return SolutionMap(diracs, density, options, result, moving=moving, solve=solve_or_raise)
 
 
@@ -136,18 +162,25 @@ def solve_numpy(
 
     ``place``: in a batch, of which others are solved meanwhile. It has memories of its own there.
     """
-    check_masses(diracs, density)
+    check_masses(diracs, density, options.partial)
+    uses_part = options.partial and not _of_same_mass(diracs, density)
     positions = diracs.numpy_positions
-    weights = diracs.numpy_weights
-    masses: FloatArray = np.ones(len(positions)) if weights is None else weights
-    masses = masses * (density.total_mass / masses.sum())
+    masses = _masses(diracs, diracs.mass if uses_part else density.total_mass)
     memories = [density.memory, diracs.memory] if options.warm_start else []
     execution = driver.execution
     if place is not None:
         memories, execution = [memory.of_element(place) for memory in memories], SERIAL
     with reporting(options.callback, options.progress and place is None) as report:
         told = replace(options, callback=report)
-        return solve(positions, masses, density, told, memories, execution=execution)
+        method = solve_partial if uses_part else solve
+        return method(positions, masses, density, told, memories, execution=execution)
+
+
+def _masses(diracs: SumOfDiracs, total: float) -> FloatArray:
+    """The masses (n,) of the Diracs, of this total."""
+    weights = diracs.numpy_weights
+    masses: FloatArray = np.ones(len(diracs)) if weights is None else weights
+    return np.asarray(masses * (total / masses.sum()))
 
 
 def check_converged(solution: Solution, density: Density, result: ResultFormat) -> Solution:

@@ -68,7 +68,9 @@ class TransportMap:
         adapter = result.adapter
         sites, values = adapter.located(self.source, self.arguments, x, result)
         images = self._images(sites, x, result)
-        return images + (0 * values)[..., None]  # NaN where a compiled solve has failed
+        # NaN where a compiled solve has failed, or a point is not transported.
+        with np.errstate(invalid="ignore"):
+            return images + (0 * values / (sites >= 0))[..., None]
 
     def potential(self, x: Any) -> Any:
         """Return the potential (...) at points (..., 2): its value, with derivatives of a formula.
@@ -81,7 +83,7 @@ class TransportMap:
         positions = self._images(sites, x, result)
         potentials = adapter.converted(self.outputs.potentials, result)[sites]
         gaps = adapter.converted(x, result) - positions
-        formula = (gaps * gaps).sum(-1) - potentials
+        formula = ((gaps * gaps).sum(-1) - potentials) * (sites >= 0)
         return values + (formula - adapter.without_derivative(formula))
 
     def _images(self, sites: Any, x: Any, result: ResultFormat) -> Any:

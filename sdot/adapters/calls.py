@@ -115,6 +115,10 @@ class HessianProduct(MapCall):
     along: Flags
     needed: Flags
 
+    def __post_init__(self) -> None:
+        """Refuse what has no second derivatives while it can still be told to the caller."""
+        self.solution_map.check_second_order()
+
     def result_types(self, operands: Sequence[Any]) -> list[Type]:
         """Return the types of the results."""
         return [_type(x) for x in only(operands[: self.fixed], self.needed)]

@@ -5,7 +5,7 @@ differentiated with respect to: tangents and gradients are sequences of arrays o
 """
 
 from sdot.derivatives.first_order import gradients, position_gradient, weight_gradient
-from sdot.derivatives.linearisation import Linearisation
+from sdot.derivatives.linearisation import Linearisation, refuse_second_order_of_a_part
 from sdot.derivatives.plan_outputs import PlanOutputs, pull_back, push_forward
 from sdot.derivatives.second_order import hessian_operator, hessian_product
 
@@ -18,5 +18,6 @@ __all__ = [
     "position_gradient",
     "pull_back",
     "push_forward",
+    "refuse_second_order_of_a_part",
     "weight_gradient",
 ]

@@ -44,8 +44,12 @@ def _of_diracs(diracs: SumOfDiracs, solution: Solution) -> Iterator[FloatArray]:
 
 
 def _of_density(density: Density, solution: Solution) -> tuple[FloatArray, ...]:
-    frame = solution.normalisation.frame
-    return density.pull_back(solution.diagram, frame, solution.cell_potential, solution.execution)
+    frame, execution = solution.normalisation.frame, solution.execution
+    diagram, potential = solution.diagram, solution.cell_potential
+    radii = solution.squared_radii
+    if radii is None:
+        return density.pull_back(diagram, frame, potential, execution)
+    return density.pull_back_in_discs(diagram, radii, frame, potential, execution)
 
 
 def position_gradient(solution: Solution) -> FloatArray:

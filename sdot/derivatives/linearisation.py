@@ -24,6 +24,8 @@ does to sites is, transposed, twice what beta does to the first moments. (Mathem
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 import scipy
 
@@ -36,7 +38,7 @@ from sdot.errors import NotDifferentiableError
 from sdot.solver.solution import Solution
 from sdot.validation import FloatArray
 
-__all__ = ["Linearisation"]
+__all__ = ["Linearisation", "refuse_second_order_of_a_part"]
 
 
 class Linearisation:
@@ -60,6 +62,8 @@ class Linearisation:
 
     def __init__(self, diracs: SumOfDiracs, density: Density, solution: Solution) -> None:
         self.diracs, self.density, self.solution = diracs, density, solution
+        if solution.squared_radii is not None:
+            refuse_second_order_of_a_part()
         if solution.heavy is not None:
             raise NotDifferentiableError(_WITHOUT_MASS)
         normalisation = solution.normalisation
@@ -212,6 +216,14 @@ def _by_moves(
     starts = np.arange(0, 4 * len(sites) + 1, 4, dtype=np.int32)
     return scipy.sparse.csr_array(
         (entries.ravel(), columns.ravel(), starts), shape=(len(sites), 2 * count)
+    )
+
+
+def refuse_second_order_of_a_part() -> NoReturn:
+    """Raise an error: partial transport has first derivatives only."""
+    raise NotDifferentiableError(
+        "partial transport has first derivatives of the distance only, not second ones or those of "
+        "plans; take differences of gradients for these"
     )
 
 

@@ -97,9 +97,14 @@ class Solution(Record):
         return self.normalisation.cell_potential(of_cells, self.diagram)
 
     @property
-    def is_partial(self) -> bool:
-        """Whether only a part of the density is used; see `sdot.solver.partial`."""
-        return False
+    def squared_radii(self) -> FloatArray | None:
+        """Those of discs that cut the cells in the frame; None unless only a part is used."""
+        return None
+
+    @property
+    def density_mass(self) -> float:
+        """The mass of all of the density."""
+        return self.total_mass
 
     @property
     def unused_mass(self) -> float:

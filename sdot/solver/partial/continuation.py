@@ -15,7 +15,7 @@ from sdot.diagrams import DiagramArrays
 from sdot.solver.ladder import climb
 from sdot.solver.newton import NewtonResult
 from sdot.solver.partial.newton import partial_newton
-from sdot.solver.partial.problem import PartialEvaluation, PartialProblem
+from sdot.solver.partial.problem import PartialProblem
 from sdot.solver.partial.starts import lowered
 from sdot.solver.problem import TransportProblem, builder_of
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
+from sdot.diagrams import IndexArray
 from sdot.solver.linear_system import solve_laplacian
 from sdot.solver.newton import NewtonResult
 from sdot.solver.partial.problem import PartialEvaluation, PartialProblem
@@ -81,7 +82,7 @@ def newton_direction(
     residual = evaluation.residual
     right_side = np.append(residual, -residual.sum())
     solution = solve_laplacian(edges, weights, right_side, accuracy, problem.execution)
-    direction = solution[:count] - solution[count]
+    direction: FloatArray = solution[:count] - solution[count]
     if len(arcs) == count:
         return direction
     lone = _groups_without_arcs(edges, weights, count)
@@ -90,14 +91,10 @@ def newton_direction(
     return _with_lone_groups(evaluation, direction, solution[:count], lone)
 
 
-def _groups_without_arcs(
-    edges: FloatArray, weights: FloatArray, count: int
-) -> FloatArray | None:
+def _groups_without_arcs(edges: IndexArray, weights: FloatArray, count: int) -> IndexArray | None:
     """The group (n,) of each cell among those that mass joins, -1 if it has arcs; None if all."""
     joined = weights > 0
-    graph = scipy.sparse.coo_array(
-        (weights[joined], edges[joined].T), shape=(count + 1, count + 1)
-    )
+    graph = scipy.sparse.coo_array((weights[joined], edges[joined].T), shape=(count + 1, count + 1))
     groups, group_of = scipy.sparse.csgraph.connected_components(graph, directed=False)
     if groups == 1:
         return None
@@ -108,7 +105,7 @@ def _with_lone_groups(
     evaluation: PartialEvaluation,
     direction: FloatArray,
     within: FloatArray,
-    group_of: FloatArray,
+    group_of: IndexArray,
 ) -> FloatArray:
     """Let the discs of groups that have no arcs grow or shrink where they lack or exceed mass."""
     lone = group_of >= 0
@@ -124,9 +121,7 @@ def _with_lone_groups(
     return result
 
 
-def _linear_accuracy(
-    previous: PartialEvaluation, current: PartialEvaluation, tol: float
-) -> float:
+def _linear_accuracy(previous: PartialEvaluation, current: PartialEvaluation, tol: float) -> float:
     """How well to solve the next linear system (Eisenstat and Walker, choice 2)."""
     reduction = current.residual_norm / previous.residual_norm
     needed = 0.1 * tol / max(current.mass_error, tol)

@@ -16,8 +16,6 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-import numpy as np
-
 from sdot.cached_property import cached_property
 from sdot.diagrams import DiagramArrays
 from sdot.distributions.density import CellMoments

@@ -55,12 +55,12 @@ class PartialSolution(Solution):
     Its cells are those of the diagram within discs, of which the squared radii are the weights.
     """
 
-    density_mass: float = 0.0  # of all of the density
+    whole: float = 0.0  # the mass of all of the density
 
     @property
-    def is_partial(self) -> bool:
-        """Whether only a part of the density is used."""
-        return True
+    def density_mass(self) -> float:
+        """The mass of all of the density."""
+        return self.whole
 
     @property
     def squared_radii(self) -> FloatArray:
@@ -90,7 +90,9 @@ class PartialSolution(Solution):
         excess = np.where(residual < 0, -residual * (weights - least), 0.0)
         rounding = normalisation.rounding(self.rounding)
         rounding = rounding._replace(second_moments=self.density_mass * rounding.second_moments)
-        rounded = roundings_of(residual, rounding) * UNIT * (cells.masses * (greatest - least)).sum()
+        rounded = (
+            roundings_of(residual, rounding) * UNIT * (cells.masses * (greatest - least)).sum()
+        )
         size = self.density_mass * float(greatest.max() + np.abs(weights).max())
         return float(missing.sum() + excess.sum() + rounded) + rounding_bound(
             cells, weights, residual, size, rounding
@@ -129,7 +131,7 @@ def make_partial_solution(
         diagram=diagram,
         normalisation=normalisation,
         execution=problem.execution,
-        density_mass=density_mass,
+        whole=density_mass,
     )
 
 

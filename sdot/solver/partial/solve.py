@@ -52,6 +52,10 @@ def solve_partial(
     execution: Execution = SERIAL,
 ) -> PartialSolution:
     """Compute the optimal partial plan; ``masses`` must sum to less than the density's."""
+    if not masses.all():
+        raise ValueError(
+            "partial: expected sites that all have mass, not weights of zero; leave those out"
+        )
     budget = Budget(options.max_iterations, options.callback)
     budget.way = "partial"
     problem, normalisation = _normalise(positions, masses, density, budget, execution)
@@ -76,15 +80,13 @@ def solve_partial(
     return solution
 
 
-def _best(
-    problem: PartialProblem, predicted: FloatArray | None, tol: float
-) -> PartialEvaluation:
+def _best(problem: PartialProblem, predicted: FloatArray | None, tol: float) -> PartialEvaluation:
     """Newton's method from a quick start; where that is long or there is none, by continuation."""
     budget, results = problem.budget, []
     start = quick_start(problem, predicted)
     if start is not None:
         results.append(partial_newton(problem, start, tol, budget.until(_PATIENCE)).best)
-    if start is None or results[-1].mass_error > max(tol, _STALLED) and not budget.is_spent:
+    if start is None or (results[-1].mass_error > max(tol, _STALLED) and not budget.is_spent):
         results.append(continued_partial_newton(problem, tol).best)
     found = min(results, key=lambda evaluation: evaluation.mass_error)
     assert isinstance(found, PartialEvaluation)
@@ -97,8 +99,9 @@ def _disc_kernel(density: Density, frame: Frame, execution: Execution) -> DiscKe
     if cuts_discs(kernel):
         return kernel
     raise ValueError(
-        f"partial: expected a density that discs can cut, not {type(density).__name__}: expected "
-        "a Box, Polygon, Mesh or PolynomialGrid of degree 0 or 1; tabulate it on a PolynomialGrid"
+        f"partial: expected a density that discs can cut, not {type(density).__name__}: a Box, "
+        "Polygon, Mesh, PolynomialGrid or SplineGrid, or a sum or restriction of these; tabulate "
+        "others on a PolynomialGrid"
     )
 
 

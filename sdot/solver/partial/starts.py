@@ -31,9 +31,7 @@ _BALANCE = 0.1
 _MOST_TRIALS = 40
 
 
-def quick_start(
-    problem: PartialProblem, predicted: FloatArray | None
-) -> PartialEvaluation | None:
+def quick_start(problem: PartialProblem, predicted: FloatArray | None) -> PartialEvaluation | None:
     """Return an earlier solution or Voronoi cells, if that is fair to start from."""
     if predicted is not None and (predicted > 0).all():
         start = problem.integrate(problem.builder.build(predicted))
