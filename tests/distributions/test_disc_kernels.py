@@ -377,6 +377,18 @@ class TestDegenerate:
             moments = [kernel.disc_moments(diagram, np.array([r2])) for r2 in near]
             np.testing.assert_allclose([m.masses[0] for m in moments], masses, atol=2e-15)
 
+    @pytest.mark.parametrize("turn", [1e-4, 1e-7, 1e-9, 1e-11, 1e-13])
+    def test_a_disc_that_touches_a_corner_of_almost_half_a_turn(self, turn):
+        """Its arc ends where it begins, but for rounding: a whole turn, not none."""
+        gaps = 0.25 * np.array([[np.cos(turn), np.sin(turn)], [np.cos(turn), -np.sin(turn)]])
+        sites = 0.5 + np.concatenate([np.zeros((1, 2)), gaps])
+        diagram = DiagramArrays.build(sites, np.zeros(3))
+        for k in (-2, -1, 0, 1, 2):
+            radii = np.full(3, 0.125**2 * (1 + k * 2.0**-52))
+            result = uniform().disc_masses(diagram, radii)
+            assert result.masses[0] == pytest.approx(np.pi / 64, rel=1e-11)
+            assert result.arc_weights[0] == pytest.approx(np.pi, rel=1e-3)
+
     def test_sites_and_circles_on_the_lines_of_the_grid(self):
         """A lattice whose cells, discs, and pixels share lines, corners and tangents."""
         kernel = uniform(8)
