@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 
 import sdot
 
-for name in ("sdot", "traitlets"):  # the gallery makes logs of all levels appear
+for name in ("sdot", "jax", "traitlets"):  # the gallery makes logs of all levels appear
     logging.getLogger(name).setLevel(logging.WARNING)
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for example_pictures.py
