@@ -60,7 +60,10 @@ if os.environ.get("READTHEDOCS"):
 
 # ---- Code that is executed: blocks in pages, and the examples ----
 jupyter_sphinx_require_url = ""
+SCRATCH = HERE / "_build" / "scratch"  # not where the sources are, which lack the compiled half
+SCRATCH.mkdir(parents=True, exist_ok=True)
 jupyter_execute_kwargs = {
+    "cwd": str(SCRATCH),
     "timeout": 300,
     "allow_errors": True,  # to be reported with the page and line
     "store_widget_state": False,
