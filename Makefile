@@ -84,7 +84,7 @@ sanitize: $(VENV)/installed
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
 	    cd tests && $(CURDIR)/$(PYTHON) -c 'import sdot; assert "$(SANITIZED)" in sdot.__file__, \
 	        f"tests would run on {sdot.__file__}: an editable installation comes before all paths"'; \
-	    cd .. && $(VENV)/bin/pytest $(AT_ONCE) --deselect tests/cgal_wrap/test_thread_pool.py \
+	    cd .. && $(VENV)/bin/pytest --deselect tests/cgal_wrap/test_thread_pool.py \
 	    tests/cgal_wrap tests/solver tests/property
 
 # Runs the code in its pages and every example; what has not changed is not run again.
