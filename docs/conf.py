@@ -137,7 +137,16 @@ def is_internal(
     """Methods for users have an example; those without are what the solver asks of a density."""
     of_protocol = app.env.docname.startswith("generated/sdot.distributions.density")
     has_example = ">>>" in (inspect.getdoc(value) or "")
-    if kind == "class" and inspect.isroutine(value) and not (of_protocol or has_example):
+    if not of_protocol and name in {
+        "arrays",
+        "format",
+        "linearisation",
+        "transport_map",
+        "execution",
+    }:
+        return True
+    is_method = inspect.isfunction(value) or inspect.ismethod(value)
+    if kind == "class" and is_method and not (of_protocol or has_example):
         return True
     return None
 
