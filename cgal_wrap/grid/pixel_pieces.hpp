@@ -86,7 +86,8 @@ private:
         for (int ix = first; ix <= last; ++ix) {
             if (ix == whole_begin && whole_begin < whole_end) {
                 split(strip_, piece_, &Point::x, grid_.x.lines[whole_begin]);
-                show_piece(ix - 1, iy);
+                // Before the first pixel there is nothing but corners on its side, or a rounding off.
+                show_piece(std::max(ix - 1, 0), iy);
                 for (; ix < whole_end; ++ix) visitor_.whole_pixel(ix, iy);
                 split(strip_, piece_, &Point::x, grid_.x.lines[whole_end]);
                 if (ix > last) return;

@@ -109,3 +109,16 @@ def test_cells_without_mass_have_no_centroid() -> None:
     np.testing.assert_allclose(moments.masses, [1.0, 0.0], atol=1e-16)
     assert np.isnan(moments.centroids[1]).all()
     np.testing.assert_array_equal(moments.second_moments[1], 0.0)
+
+
+def test_corners_on_the_left_side_of_the_grid_read_nothing_before_it() -> None:
+    # What is in memory before the coefficients must not matter.
+    memory = np.full(200, np.nan)
+    values = memory[100:].reshape(10, 10, 1, 1)
+    values[:] = 1.0
+    lines = np.linspace(0.0, 1.0, 11)
+    kernel = GridKernel(lines, lines, values, False, False)
+    corners = np.array([[0, 0], [1, 0], [1, 0.1], [0, 0.1], [0, 0.06], [0, 0.03]])
+    masses, centroids, _ = kernel.cell_moments(corners, np.array([0, 6]), 1)
+    assert masses[0] == pytest.approx(0.1)
+    np.testing.assert_allclose(centroids[0], [0.5, 0.05], atol=1e-15)
