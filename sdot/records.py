@@ -72,7 +72,7 @@ def check_part(
         wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
     )
     if not fits:
-        raise ValueError(f"{name}: expected an array of shape {shape}, not {array.shape}")
+        raise ValueError(f"{name}: expected an array of the shape {shape}, not {array.shape}")
     if is_finite and not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers")
     if (

@@ -22,6 +22,7 @@ def test_it_is_that_of_the_build() -> None:
     ("file", "pattern"),
     [
         ("CITATION.cff", r"^version: (.+)$"),
+        ("docs/citing.md", r"^  version = \{(.+)\},$"),
         ("packaging/conda/recipe.yaml", r'^  version: "(.+)"$'),
     ],
 )
