@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Exact semi-discrete optimal transport in the plane, differentiable in JAX and PyTorch."""
 
 import importlib

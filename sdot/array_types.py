@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Type variables for the arrays of the caller's framework, for static checks only."""
 
 from __future__ import annotations

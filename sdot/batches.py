@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Many problems in one call: lists of Diracs, of densities, or of both.
 
 They are solved on all cores that `sdot.driver` allows, one to a core, and to the bits of single

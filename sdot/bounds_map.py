@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bounds on W2^2 between two densities as functions of their arrays, on the host."""
 
 from __future__ import annotations

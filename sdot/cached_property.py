@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """``functools.cached_property`` without the lock that it has in Python 3.11."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Keys of contents: hashable, and equal exactly where the contents are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Cells of a power diagram, cut to a domain, a region or the sides of a torus."""
 
 from __future__ import annotations

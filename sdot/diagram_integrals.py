@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Integrals of a density over the cells of a given power diagram, and their derivatives."""
 
 from __future__ import annotations

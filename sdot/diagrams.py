@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Power diagrams as flat arrays, the form in which the integrals read them."""
 
 from __future__ import annotations

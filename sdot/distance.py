@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The squared Wasserstein-2 distance."""
 
 from __future__ import annotations

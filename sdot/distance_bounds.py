@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """W2 between two densities, with a certificate."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures as methods, and in notebooks: by `sdot.plot`, imported when the first one is drawn."""
 
 from __future__ import annotations

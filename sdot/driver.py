@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Defaults for arguments that do not belong to a framework: ``sdot.driver``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How to carry out work: handed down from a public function to all that it calls."""
 
 from __future__ import annotations

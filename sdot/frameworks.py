@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Which array library an argument belongs to, found without importing that library.
 
 An argument can only be a JAX or PyTorch array if its library is imported already, so a

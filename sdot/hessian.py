@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Products with the Hessian of the distance, for NumPy."""
 
 from __future__ import annotations

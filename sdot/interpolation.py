@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Displacement interpolation: what lies between a density and Diracs."""
 
 from __future__ import annotations

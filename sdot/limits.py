@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How large and how small numbers may be, so that what is computed from them are doubles.
 
 Squares of lengths are costs and potentials, their products with masses are distances, and some

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sites moved until each is the barycentre of its cell."""
 
 from __future__ import annotations

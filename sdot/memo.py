@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A value that is asked for again and again with the same key."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What notebooks show of an object: a small picture, and a table of what matters."""
 
 from __future__ import annotations

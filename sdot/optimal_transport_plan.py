@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The public function that returns a whole plan."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Power diagrams on a torus, by copies of the sites in the plane.
 
 On a torus the cell of a site is cut out of a box, the fundamental domain, by the cells of all its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A diagram that is known in other coordinates than the caller's."""
 
 from __future__ import annotations

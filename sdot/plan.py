@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The optimal transport plan between Diracs and a density."""
 
 from __future__ import annotations

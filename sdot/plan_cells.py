@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The cells of a solved plan, as they were found."""
 
 from __future__ import annotations

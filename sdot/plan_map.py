@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The map of a plan, as methods of it."""
 
 from __future__ import annotations

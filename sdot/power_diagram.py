@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Power (Laguerre) diagrams of weighted sites."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What ``progress=True`` shows on standard error: a bar of tqdm, or a line where it is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A few points that stand for a density."""
 
 from __future__ import annotations

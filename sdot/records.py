@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Objects that travel between processes: pickled, copied, saved and sent to workers."""
 
 from __future__ import annotations

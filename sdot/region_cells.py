@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The cells of a diagram within a region that need not be convex."""
 
 from __future__ import annotations

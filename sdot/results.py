@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """In which framework, dtype and device to answer, and the adapter that does it.
 
 Adapters are above the functions that call them and are loaded when they are first needed, so they

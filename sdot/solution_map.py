@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The map from arrays to the optimal transport between what they describe, on the host.
 
 It is all that the frameworks' adapters see of the core: NumPy arrays in, NumPy arrays out. Two maps

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The last solved problems, for derivatives that need a solution a second time.
 
 A framework asks for a value, for its gradient and for products with its Hessian in calls of their

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From the caller's arguments to a solution: the checks at the door, and the call of the solver."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Problems from an iterator, solved on all cores shortly before their results are asked for."""
 
 from __future__ import annotations

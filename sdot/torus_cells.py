@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The cells of a diagram on a torus, in the pieces that the sides of the domain cut them into."""
 
 from __future__ import annotations

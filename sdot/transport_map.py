@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where a plan sends the points of the plane, and the potential there, in any framework.
 
 The site of a point is found on the host, exactly and without derivatives. What depends on it is put

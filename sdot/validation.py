@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Checks made at the public door, and the conversion of arguments to float64 arrays.
 
 A message says what was expected, what came, and what to do.

@@ -170,6 +170,23 @@ def test_only_adapters_know_frameworks_and_only_doors_know_settings(module: str)
         assert "sdot.driver" not in found
 
 
+# How a comment begins.
+LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"
+COMMENTS = {".py": "#", ".build": "#"}
+SOURCES = [
+    path
+    for folder in (ROOT, Path(__file__).parents[1] / "cgal_wrap")
+    for path in sorted(folder.rglob("*"))
+    if path.suffix in COMMENTS
+]
+
+
+def test_every_source_file_names_its_licence() -> None:
+    firsts = {path: path.read_text(encoding="utf-8").partition("\n")[0] for path in SOURCES}
+    assert len(firsts) > 150
+    assert not [p for p, first in firsts.items() if first != f"{COMMENTS[p.suffix]} {LICENCE}"]
+
+
 def _two_pixels() -> np.ndarray:
     image = np.zeros((50, 50))
     image[0, 0], image[49, 40] = 1.0, 2.0

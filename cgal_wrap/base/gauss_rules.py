@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Gauss-Legendre rules on [0, 1], for `gauss_rules.hpp`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Thin wiring between the NumPy core and the frameworks, each imported when it is first needed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A call on the host for every element of a batch."""
 
 from __future__ import annotations

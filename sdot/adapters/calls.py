@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the frameworks call on the host: outputs of a solution map, and their linear derivatives.
 
 A call takes float64 NumPy arrays: first the map's arguments, in which it is not linear, then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What to do with a failure that cannot be raised, inside of a compiled function."""
 
 from __future__ import annotations

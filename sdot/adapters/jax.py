@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The distance and plans under JAX's transformations.
 
 The value, its gradients and products with its Hessian are three calls on the host, each the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Points and their sites in JAX; see `sdot.transport_map`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Functions on the host as JAX primitives, so that every transformation has its rule.
 
 There are two. A `HostCall` is a function of arrays that says how its results change; a `LinearCall`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Distributions, and plans, as JAX pytrees: they pass through `jax.jit`, `jax.grad` and `jax.tree`.
 
 The parameters are the children; options are part of the structure, so that a change of one

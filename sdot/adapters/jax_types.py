@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Types of JAX arrays that functions on the host have to respect: sharding and varying axes.
 
 Inside of `jax.shard_map` a type says along which axes of the mesh the values vary, and on a mesh

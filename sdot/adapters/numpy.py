@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Results as NumPy arrays."""
 
 from __future__ import annotations

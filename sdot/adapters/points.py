@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Finding the sites of points as a call on the host; see `sdot.transport_map`."""
 
 from __future__ import annotations

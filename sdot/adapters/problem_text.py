@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Problems as text: all of them but their arrays, for frameworks that keep nothing else of a call.
 
 What an operator of PyTorch's graphs is given besides tensors are numbers and text, and a graph can

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The distance and plans in PyTorch."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What `torch.compile` is told of sdot: it breaks its graph here, and leaves what is called alone.
 
 Otherwise it would trace NumPy code, in which it fails.

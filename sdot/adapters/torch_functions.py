@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Calls on the host as PyTorch autograd functions.
 
 The value, its gradients and products with its Hessian are functions of their own, each called in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The distance as a PyTorch module, in eager code, under transformations and in graphs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The distance and its derivatives as operators of PyTorch's graphs.
 
 `torch.compile` and `torch.export` want them. An operator is opaque to what captures graphs: its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Derivatives of the transport cost and of plans: the mathematics, once, in NumPy.
 
 A distribution's arrays in order, ``(*diracs.arrays, *density.arrays)``, are what everything here is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Derivatives of the bounds on W2^2 between two densities (`quantisation/density_bounds.py`).
 
 With the cells of the partition of f where they are, the masses m_i and barycentres b_i move with f.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Derivatives of the transport cost: the mathematics, once, in NumPy.
 
 By the envelope theorem the derivative of W2^2 is that of the dual at fixed optimal weights

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The linear operator that all second derivatives share, at a solved plan.
 
 On the cell of site i the potential is ``phi = |x - y_i|**2 - w_i``. When sites and weights move, it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The Newton matrix of a solved plan, ready for many solves in full precision.
 
 It is the Laplacian of a planar graph, whose factor has some thirty to fifty entries per site: made

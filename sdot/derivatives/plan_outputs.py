@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Derivatives of what a plan returns: its value, potentials, barycentres and cell masses.
 
 ``push_forward`` takes tangents of the arrays to those of the outputs, ``pull_back`` cotangents of

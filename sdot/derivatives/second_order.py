@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Second derivatives of the distance: products with the Hessian.
 
 The first derivatives (`first_order.py`) are differentiated once more, with what `linearisation.py`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The Bernstein basis of polynomials on the unit square.
 
 On it a polynomial lies between the least and the greatest of its Bernstein coefficients, and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Moments of cells and edges from those of their parts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is computed from the arrays of a distribution."""
 
 from __future__ import annotations

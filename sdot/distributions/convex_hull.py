@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The convex hull of points in the plane."""
 
 from __future__ import annotations

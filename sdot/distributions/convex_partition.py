@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Polygons, with holes or without, as few convex pieces."""
 
 from __future__ import annotations

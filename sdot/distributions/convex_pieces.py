@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Densities that are affine on each of several convex pieces."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the solver and the derivatives ask of a density, whatever its kind.
 
 To add a density, write one class with the methods of `Density` and one with those of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How integrals over given cells change with the parameters of a density.
 
 Where the parameters are normalised to the mass M, the density is ``rho = (M / Q) q`` with Q the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Kernels that are made of others, for densities that are easier to solve for."""
 
 from __future__ import annotations

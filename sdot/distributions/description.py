@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Descriptions of distributions whose arrays may be anything.
 
 Frameworks put tracers, batches, shapes, None or objects of their own in the places of arrays.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What partial transport asks of a density's kernel: integrals over cells cut by discs.
 
 In partial transport only the cheapest part of a density is used. The cell of a site is then its

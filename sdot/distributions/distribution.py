@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What Diracs and densities have in common: arrays that can be differentiated, and options.
 
 The arrays may be of any framework, and inside a traced function they have no values. So a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a density on a grid may be given: coefficients, grid lines, images."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How integrals over cells change with the values of a polynomial grid."""
 
 from __future__ import annotations

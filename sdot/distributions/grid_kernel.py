@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Integrals of piecewise polynomial densities over power cells."""
 
 from __future__ import annotations

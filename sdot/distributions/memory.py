@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What solves leave with a distribution, for later ones to start from."""
 
 from __future__ import annotations

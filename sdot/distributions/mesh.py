@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Piecewise constant and piecewise linear densities on triangles."""
 
 from __future__ import annotations

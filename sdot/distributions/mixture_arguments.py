@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The arguments of Gaussian mixtures: checks, and covariances as matrices."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How integrals over cells change with the parameters of a Gaussian mixture.
 
 In whitened coordinates z of a component, ``x = mean + A z`` with ``A A^T`` its covariance, the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Integrals of a Gaussian mixture in the coordinates of a frame."""
 
 from __future__ import annotations

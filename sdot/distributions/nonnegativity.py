@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where is a piecewise polynomial negative?
 
 Decided by Bernstein coefficients of squares that are halved until these and the values at the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Integrals of a density on a torus: those over the pieces of its cells, site by site."""
 
 from __future__ import annotations

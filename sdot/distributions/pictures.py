@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures as arrays: files and images of Pillow, which is imported only for them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Uniform densities on polygons, with holes or without."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Cells that are given as polygons, and parts of edges, for the integrals of any density."""
 
 from __future__ import annotations

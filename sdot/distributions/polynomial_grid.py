@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Piecewise polynomial densities on a rectangular grid."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Regions of the plane bounded by rings, convex or not, with holes, in several parts.
 
 A region is given by directed segments with the region to the left, whose ends meet. All decisions

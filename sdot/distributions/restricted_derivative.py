@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """How a density that is restricted to a shape changes with its arrays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Integrals of a density over what cells have inside a shape."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Independent random points of densities, exact up to rounding.
 
 Polynomials and affine functions that are nonnegative combinations of simple densities are sampled

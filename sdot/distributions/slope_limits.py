@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Slopes at the nodes of a bicubic spline, limited so that it is nowhere negative.
 
 With f, a, b, c the value, a third of each slope and a ninth of the mixed derivative at a node, the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Splines through values on a rectangular grid, as densities."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From values at nodes to a nonnegative spline: maps that are linear near the values given.
 
 Each is homogeneous, continuous and linear in pieces, so it is its own tangent, and `transposed`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Tensor-product splines through values at nodes 0, 1, 2, ..., linear in the values."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sums of densities with positive factors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sums of weighted Dirac masses."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Mixtures of Gaussian densities, on the whole plane or a convex part of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Lower bounds of polynomials along curves where they barely touch zero.
 
 Where a polynomial has a curve of double roots, as the square of another one has, Bernstein

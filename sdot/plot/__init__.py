@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures of densities, Diracs, power diagrams and transport plans, with matplotlib.
 
 Matplotlib is an optional dependency (``pip install sdot-cgal[plot]``), and is imported when the

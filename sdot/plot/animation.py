@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Animations of loops in which sites move."""
 
 from __future__ import annotations

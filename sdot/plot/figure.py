@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What all pictures share: matplotlib, axes, frames, dots, colour bars."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The borders of cells as paths of matplotlib."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Small pictures for notebooks, of any object, without pyplot and its state."""
 
 from __future__ import annotations

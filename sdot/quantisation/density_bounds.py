@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bounds on W2^2 between two densities, by way of a quantisation of the first.
 
 Cut f into cells of masses m_i and barycentres b_i (`partition.py`), and let D be the integral of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is minimised over the positions of sites: the cost of transport from a density to them.
 
 With masses m_i that are given it is F(y) = W2^2(sum_i m_i delta_{y_i}, rho), and the cells are

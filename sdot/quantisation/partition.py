@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A density in pieces, each of which a point at its barycentre stands for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sites to start from: random points of a density, averaged in small groups of neighbours.
 
 Random points clump and leave gaps, with cells of a mass from next to nothing to many times the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a solve may take and what it has taken: one count for all ways, stages and clusters."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A rigorous bound on the error of the returned value, by duality.
 
 The dual value G(w) is a lower bound of W2^2 at any weights w, and it is what is returned. With w*

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The way to a difficult density through easier ones: averages of it over boxes.
 
 Between two densities of the sequence a mixture is solved first, with as large a share of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The ways to a solution, from the quickest to the surest, as one table.
 
 Damped Newton converges from any start that leaves no cell empty, if it is given time. What differs

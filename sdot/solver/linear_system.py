@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The Newton system: a weighted graph Laplacian, singular on constants."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sites without mass: they have no cell, but a potential and a place where it would appear.
 
 The cell of a site y of weight w is where ``|x - y|**2 - w <= phi(x)``, phi the potential on the

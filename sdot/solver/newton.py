@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Damped Newton for the mass equations rho(C_i(w)) = m_i.
 
 Kitagawa, Merigot and Thibert, Convergence of a Newton algorithm for semi-discrete optimal

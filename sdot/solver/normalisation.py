@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From the caller's coordinates to well-scaled ones, and back.
 
 Only the products ``x . y_i`` matter for the optimal partition (math page, "normalise before

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The last steps, on the masses that are returned.
 
 Newton's method looks at masses that two kernels could give. It takes those from the edges of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A transport problem in well-scaled coordinates, and what weights make of it."""
 
 from __future__ import annotations

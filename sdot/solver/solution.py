@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a solve returns: the plan in the caller's units, and how the solve ended."""
 
 from __future__ import annotations

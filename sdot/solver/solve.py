@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From sites, masses and a density to the optimal plan, in NumPy and in the caller's units."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A transport problem on a torus.
 
 The coordinates are those of the density's domain, both axes in units of its longer side, for sites

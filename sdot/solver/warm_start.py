@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Reuse of the last solution for nearby sites, as in an optimisation loop.
 
 Every density and every sum of Diracs remembers its last few solutions, one per number of sites. A

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From whole to partial transport by using less and less of the density.
 
 Whole transport to masses in the same proportion leaves every cell with more than it shall have,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Damped Newton for the mass equations of partial transport.
 
 As without discs (`solver/newton.py`; Kitagawa, Merigot and Thibert, 2019): take the longest step

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A partial transport problem in well-scaled coordinates, and what weights make of it.
 
 With less mass at the sites than the density has, only its cheapest part is used. The dual

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A partial plan in the caller's units, and how exact its value is.
 
 The dual value is a lower bound of W2^2 at any weights w, and it is what is returned. With w*

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From sites, masses below the density's, and the density to the optimal partial plan."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Where Newton's method for partial transport starts: with mass in every cell, and some unused.
 
 The cells of a diagram do not change when all weights rise by the same height: only their discs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A start in which no cell is empty, at whatever scales the sites are: by an assignment.
 
 Points that stand for equal shares of the density are assigned to the sites, so many to each as its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A start for sites at many scales: clusters first, then clusters inside of them, then the sites.
 
 Where sites are closer to each other than to others (two swarms far apart, groups of almost

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A start for sites on a line: their cells are strips, and the frontiers of these are quantiles.
 
 For sites ``y_k = o + s_k u`` in the order of s, the cells are ``t_(k-1) <= (x - o) . u <= t_k``. So

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Weights to start Newton's method from: an entropic transport on a coarse grid.
 
 Sinkhorn's algorithm in the log domain, between the sites binned on a coarse grid and the

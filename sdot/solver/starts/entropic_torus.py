@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The entropic start on a torus: `entropic.py`, with sums over copies of the grids.
 
 Copies are those within half a period of the domain: the nearest ones, and they alone count once

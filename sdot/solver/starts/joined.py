@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Mass exchange between groups of cells that zeros of the density keep apart.
 
 Where no edge between two groups of cells has mass, the Newton matrix has a constant per group in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Prices of sites at which each keeps the points that an assignment has given it.
 
 The conditions are ``psi_i - psi_j <= d_ij`` for all pairs of sites, d_ij what the point of i that

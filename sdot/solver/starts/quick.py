@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The start that does nearly always: an earlier solution, Voronoi cells, quantiles of sites on a
 line, or an entropic one.
 

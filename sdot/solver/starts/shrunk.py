@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Weights whose diagram is the Voronoi diagram of the sites shrunk into the box."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """From solved clusters of sites to what they are made of.
 
 A cluster that is small against its distance from others does not change what they have.
