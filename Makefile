@@ -43,9 +43,11 @@ pytest: $(VENV)/installed
 	$(VENV)/bin/pytest $(AT_ONCE) tests
 	$(VENV)/bin/pytest --quiet --doctest-modules --pyargs sdot
 
+# Two at a time, what each prints in one piece; xargs fails if one of them does.
 examples: $(VENV)/installed
-	@for name in $(EXAMPLES); do \
-	    echo "== examples/$$name.py"; $(PYTHON) examples $$name build/pictures; done
+	@printf '%s\n' $(EXAMPLES) | xargs -P 2 -I NAME bash -c \
+	    'printed=$$($(PYTHON) examples NAME build/pictures 2>&1); code=$$?; \
+	    printf "== examples/NAME.py\n%s\n" "$$printed"; exit $$code'
 
 bench: $(VENV)/installed
 	$(PYTHON) tests/benchmarks/run.py
