@@ -23,7 +23,7 @@ from sdot.solver.partial.solution import (
     PartialSolution,
     make_partial_solution,
 )
-from sdot.solver.partial.starts import quick_start
+from sdot.solver.partial.starts import entropic_start, quick_start
 from sdot.solver.problem import Shares, builder_of
 from sdot.solver.solution import make_status
 from sdot.solver.solve import Options
@@ -85,6 +85,8 @@ def _best(problem: PartialProblem, predicted: FloatArray | None, tol: float) -> 
     """Newton's method from a quick start; where that is long or there is none, by continuation."""
     budget, results = problem.budget, []
     start = quick_start(problem, predicted)
+    if start is None:
+        start = entropic_start(problem)
     if start is not None:
         results.append(partial_newton(problem, start, tol, budget.until(_PATIENCE)).best)
     if start is None or (results[-1].mass_error > max(tol, _STALLED) and not budget.is_spent):

@@ -15,10 +15,11 @@ import math
 import numpy as np
 
 from sdot.diagrams import DiagramArrays
+from sdot.solver.partial.entropic import PartialEntropicTransport, usual_bins
 from sdot.solver.partial.problem import PartialEvaluation, PartialProblem
 from sdot.validation import FloatArray, box_corners
 
-__all__ = ["balanced", "lowered", "quick_start"]
+__all__ = ["balanced", "entropic_start", "lowered", "quick_start"]
 
 # Shares of its mass that the smallest cell must have, and what the largest may have of the smallest
 # one's: with the weights of an earlier solve, and in the Voronoi diagram.
@@ -30,6 +31,10 @@ _SMALLEST_CELL = 0.1
 # The mass used may differ by so much, relative to what shall be used and to what shall be left.
 _BALANCE = 0.1
 _MOST_TRIALS = 40
+# By how many epsilon entropic discs are lowered, if that leaves the smallest cell this share of
+# what it had.
+_LOWERED = (8, 7, 6, 4, 2)
+_LEFT = 0.5
 
 
 def quick_start(problem: PartialProblem, predicted: FloatArray | None) -> PartialEvaluation | None:
@@ -40,6 +45,21 @@ def quick_start(problem: PartialProblem, predicted: FloatArray | None) -> Partia
             return start
     start = balanced(problem, problem.builder.build(np.zeros(len(problem.sites))))
     return start if _is_fair(start, _FAIR_START) else None
+
+
+def entropic_start(problem: PartialProblem) -> PartialEvaluation | None:
+    """Return a start from entropic transport, if that is fair."""
+    bins = usual_bins(len(problem.sites))
+    entropic = PartialEntropicTransport(problem, bins)
+    start = problem.integrate(problem.builder.build(entropic.weights(bins)))
+    for count in _LOWERED:
+        trial = problem.raised(start.diagram, -count * entropic.epsilon(bins))
+        if trial.smallest_share >= _LEFT * start.smallest_share:
+            start = trial
+            break
+    # Discs that are too large where the density is more than enough shrink in one step, and few
+    # cells have less than their share.
+    return start if start.smallest_share > 0 and start.unused > 0 else None
 
 
 def lowered(problem: PartialProblem, diagram: DiagramArrays) -> PartialEvaluation:

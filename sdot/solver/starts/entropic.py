@@ -14,6 +14,7 @@ function eps log sum exp(2 x.y / eps + ...).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,6 @@ _SWEEPS = ((256, 20), (32, 10), (0, 2))
 _FINE_BINS = 256
 _FINE_SWEEPS = 8
 _COARSEST_BINS = 8
-_FINAL_EPSILON = 2.0  # in units of the squared bin size
 
 
 class EntropicTransport:
@@ -44,6 +44,8 @@ class EntropicTransport:
     than the finest. How many sweeps are worth their time depends on the grid that is likely to do,
     of ``usual_bins``.
     """
+
+    _final_epsilon = 2.0  # in units of the squared bin size
 
     def __init__(self, problem: TransportProblem, usual_bins: int) -> None:
         self._problem = problem
@@ -73,7 +75,7 @@ class EntropicTransport:
             values,
             box,
             found.epsilon,
-            self._width / bins,
+            min(self._width / bins, math.sqrt(found.epsilon)),
             self._problem.execution.threads,
         )
         return weights
@@ -87,7 +89,7 @@ class EntropicTransport:
             log_sites = _log(_binned_masses(self._problem, self._site_box, bins))
             log_density = _log(self._problem.kernel.coarsened(self._box, bins))
             epsilon, on_density = self._start(bins)
-            final = _FINAL_EPSILON * (self._width / min(bins, _FINE_BINS)) ** 2
+            final = self._final_epsilon * (self._width / min(bins, _FINE_BINS)) ** 2
             epsilons = _cooled(epsilon, final)
             sweeps = self._sweeps if bins <= _FINE_BINS else min(self._sweeps, _FINE_SWEEPS)
             on_sites, on_density = self._sweep(log_sites, log_density, on_density, epsilons, sweeps)
@@ -117,9 +119,12 @@ class EntropicTransport:
         )
         return on_sites, on_density
 
+    def _is_coarsest(self, bins: int) -> bool:
+        return bins <= _COARSEST_BINS
+
     def _start(self, bins: int) -> tuple[float, FloatArray]:
         """Epsilon and the density's potential: a soft c-transform from the coarser grid."""
-        if bins <= _COARSEST_BINS:
+        if self._is_coarsest(bins):
             return self._width**2, np.zeros((bins, bins))
         coarser = self._on_grid(bins // 2)
         epsilon = coarser.epsilon
