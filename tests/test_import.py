@@ -36,6 +36,18 @@ print([part for part in parts if f"scipy.{part}" in sys.modules])
     assert result.stdout == "[]\n", result.stderr
 
 
+def test_what_takes_long_waits_for_its_first_use(tmp_path: Path) -> None:
+    code = """
+import sys
+import numpy, scipy
+before = set(sys.modules)
+import sdot
+print(sorted({"numpy.random", "secrets"} & (set(sys.modules) - before)))
+"""
+    result = run_python(code, tmp_path)
+    assert result.stdout == "[]\n", result.stderr
+
+
 def test_it_works_where_neither_is_installed(tmp_path: Path) -> None:
     code = """
 import sys

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+import os
 from typing import Any
 
 __all__ = ["opened_picture"]
@@ -12,7 +12,7 @@ __all__ = ["opened_picture"]
 
 def opened_picture(picture: Any) -> Any:
     """Return the picture in a file, and colours for numbers in a palette; arrays as they are."""
-    if isinstance(picture, str | Path):
+    if isinstance(picture, str | os.PathLike):
         with _pillow(f"array: to read {str(picture)!r} ").open(picture) as image:
             image.load()
             return opened_picture(image)

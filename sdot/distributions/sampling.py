@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import scipy
 
 from sdot.distributions.bernstein import bernstein_basis, change_basis, monomial_to_bernstein
 from sdot.validation import FloatArray
+
+if TYPE_CHECKING:  # importing it takes long, and hashes and secrets with it
+    from numpy.random import Generator
 
 __all__ = [
     "check_count",
@@ -28,7 +31,6 @@ __all__ = [
     "until",
 ]
 
-Generator = np.random.Generator
 IndexArray = npt.NDArray[np.intp]
 
 
