@@ -20,7 +20,6 @@ def solved(epsilon: float) -> jax.Array:
 measure(
     {
         f"Sinkhorn, epsilon={epsilon:g}": lambda epsilon=epsilon: solved(epsilon).item()
-        for epsilon in (1e-2, 3e-3)
-    },
-    compiled=True,
+        for epsilon in (1e-2, 3e-3, 1e-3)
+    }
 )

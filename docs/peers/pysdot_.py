@@ -20,6 +20,5 @@ measure(
     {
         f"obj_max_dm={accuracy:g}": lambda accuracy=accuracy: solve(accuracy)
         for accuracy in (1e-5, 1e-10)
-    },
-    compiled=True,
+    }
 )

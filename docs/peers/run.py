@@ -35,14 +35,17 @@ def measured(name: str, script: str, python: str) -> list[dict]:
 
 
 def table(rows: list[dict], exact: float) -> str:
-    lines = ["| library | settings | W2^2 | relative error | seconds |", "|---|---|---:|---:|---:|"]
+    lines = [
+        "| library | settings | W2^2 | relative error | seconds | CPU seconds |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
     for row in rows:
         if "value" in row:
             error = abs(row["value"] / exact - 1)
             shown = f"{error:.0e}" if error > 1e-14 else "0"
-            figures = f"{row['value']:.10f} | {shown} | {row['seconds']:.3g}"
+            figures = f"{row['value']:.10f} | {shown} | {row['seconds']:.3g} | {row['cpu']:.3g}"
         else:
-            figures = " | | "
+            figures = " | | | "
         lines.append(f"| {row['library']} | {row['settings']} | {figures} |")
     return "\n".join(lines)
 

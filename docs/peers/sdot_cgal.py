@@ -10,7 +10,4 @@ def solve(tol: float) -> float:
     return distance(SumOfDiracs(points()), density, tol=tol, warm_start=False)
 
 
-measure(
-    {f"tol={tol:g}": lambda tol=tol: solve(tol) for tol in (1e-2, 1e-4, 1e-8)},
-    compiled=True,
-)
+measure({f"tol={tol:g}": lambda tol=tol: solve(tol) for tol in (1e-2, 1e-4, 1e-8)})

@@ -49,13 +49,13 @@ def semidual(potentials: np.ndarray, refined: int = 8) -> float:
     return float(total)
 
 
-def measure(runs: dict[str, Callable[[], float | np.ndarray]], compiled: bool = False) -> None:
-    """Print a value and the seconds of each; what is compiled is compiled before."""
+def measure(runs: dict[str, Callable[[], float | np.ndarray]]) -> None:
+    """Print a value and the seconds of each, after one call of the first to warm up."""
+    next(iter(runs.values()))()
     for name, run in runs.items():
-        if compiled:
-            run()
-        begin = time.perf_counter()
+        begin, spent = time.perf_counter(), time.process_time()
         result = run()
-        seconds = time.perf_counter() - begin
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - spent
         value = result if np.ndim(result) == 0 else semidual(np.asarray(result, dtype=float))
-        print(json.dumps({"settings": name, "value": float(value), "seconds": seconds}), flush=True)
+        row = {"settings": name, "value": float(value), "seconds": seconds, "cpu": cpu}
+        print(json.dumps(row), flush=True)
