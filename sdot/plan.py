@@ -99,9 +99,11 @@ class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
         if self._solution is None:
             return {}
         solution = self._solution
+        unused = {"unused mass": f"{solution.unused_mass:.6g}"} if self.is_partial else {}
         return {
             "sites": str(len(solution.positions)),
             "W2^2": f"{solution.value:.10g}",
+            **unused,
             "error bound": f"{self.error_bound:.1e}",
             "status": self.status.message,
             "potentials": range_text(solution.potentials),
@@ -221,6 +223,11 @@ class OtPlan(Drawn, PlanMap[Array_co], Record, Generic[Array_co, Scalar_co]):
         """The mass of the density that goes to no site: zero unless the plan is partial."""
         found: Scalar_co = self._format.convert(self._solved.unused_mass)
         return found
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a part of the density is left, so that discs cut the cells."""
+        return self._solved.squared_radii is not None
 
     @property
     def barycentres(self) -> Array_co:

@@ -28,6 +28,7 @@ from sdot import (
     optimal_transport_plan,
 )
 
+PARTIAL = optimal_transport_plan(SumOfDiracs(random_sites(30), mass=0.5), Box(), partial=True)
 IMAGE = PolynomialGrid(random_image(), mass=2)
 PLAN = optimal_transport_plan(SumOfDiracs(random_sites(30), mass=2), IMAGE)
 L_SHAPE = [[0.0, 0], [1, 0], [1, 0.3], [0.4, 0.3], [0.4, 1], [0, 1]]
@@ -44,6 +45,7 @@ SHOWN: dict[str, Any] = {
     "torus": PowerDiagram(random_sites(20), period=(1, 1)),
     "many cells": PowerDiagram(random_sites(50_000), domain=((0, 0), (1, 1))),
     "plan": PLAN,
+    "partial plan": PARTIAL,
     "diagram of a plan": PLAN.power_diagram,
 }
 
@@ -85,6 +87,8 @@ def test_what_matters() -> None:
     assert float(facts["W2^2"]) == pytest.approx(PLAN.distance, rel=1e-9)
     assert float(facts["error bound"]) == pytest.approx(PLAN.error_bound, rel=0.1)
     assert facts["status"] == PLAN.status.message
+    assert "unused mass" not in facts
+    assert float(_parts(PARTIAL)[1]["unused mass"]) == pytest.approx(PARTIAL.unused_mass, rel=1e-5)
     _, facts, _ = _parts(IMAGE)
     assert facts == {"mass": "2", "box": "[0, 1] x [0, 1]", "values": "5 x 7, NumPy"}
     _, facts, _ = _parts(SumOfDiracs([[0, 1], [2, 5]], mass=3))

@@ -27,7 +27,7 @@ from sdot.power_diagram import PowerDiagram
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_diagram"]
+__all__ = ["draw_borders", "draw_cells", "plot_diagram"]
 
 
 def plot_diagram(
@@ -99,37 +99,58 @@ def plot_diagram(
         box = box_around(diagram.positions)
         diagram = PowerDiagram(diagram.positions, diagram.weights, box)
     domain = np.asarray(diagram.domain)
-    width = line_width_for(len(diagram)) if line_width is None else line_width
+    look = {"color": color, "line_width": line_width, "rasterized": rasterized, **options}
     if values is None:
-        options = {"edgecolors": color, "rasterized": bool(rasterized), **options}
-        _add_borders(ax, diagram, {"linewidths": width, **options})
+        draw_borders(ax, [path_around(chain.from_iterable(diagram.parts))], len(diagram), **look)
     else:
-        if rasterized is None:
-            rasterized = len(diagram) > MOST_VECTOR_CELLS
-        numbers = one_per_site(values, len(diagram))
-        look: dict[str, Any] = {"edgecolors": color, "linewidths": width}
-        if len(diagram) > MOST_BORDERS:  # no light seams between cells
-            look = {"edgecolors": "face", "linewidths": width, "antialiaseds": False}
-        options = {"cmap": cmap, "rasterized": rasterized, **look, **options}
-        show_colors(ax, _add_cells(ax, diagram, numbers, options), colorbar)
+        paths = [path_around(rings) if rings else None for rings in diagram.parts]
+        draw_cells(ax, paths, values, cmap=cmap, colorbar=colorbar, **look)
     if sites or (sites is None and len(diagram) <= MOST_DOTS):
         dots(ax, places_of(diagram), color)
     set_frame(ax, np.array([domain.min(axis=0), domain.max(axis=0)]))
     return ax
 
 
-def _add_borders(ax: Any, diagram: PowerDiagram, options: dict[str, Any]) -> None:
-    """Add one path of all borders."""
+def draw_borders(
+    ax: Any,
+    paths: list[Any],
+    count: int,
+    *,
+    color: str,
+    line_width: float | None = None,
+    rasterized: bool | None = None,
+    **options: Any,
+) -> None:
+    """Add paths around so many cells, as one layer."""
+    look = {"facecolors": "none", "edgecolors": color, "rasterized": bool(rasterized)}
+    look["linewidths"] = line_width_for(count) if line_width is None else line_width
     collections = import_matplotlib("matplotlib.collections")
-    path = path_around(chain.from_iterable(diagram.parts))
-    ax.add_collection(collections.PathCollection([path], **{"facecolors": "none", **options}))
+    ax.add_collection(collections.PathCollection(paths, **{**look, **options}))
 
 
-def _add_cells(ax: Any, diagram: PowerDiagram, values: Any, options: dict[str, Any]) -> Any:
-    """Add one path for each cell, coloured."""
+def draw_cells(
+    ax: Any,
+    paths: list[Any],
+    values: Any,
+    *,
+    color: str,
+    cmap: Any,
+    colorbar: bool | str,
+    line_width: float | None = None,
+    rasterized: bool | None = None,
+    **options: Any,
+) -> None:
+    """Add one path for each cell, coloured, as one layer; None is a cell without a part."""
+    count = len(paths)
+    numbers = one_per_site(values, count)
+    width = line_width_for(count) if line_width is None else line_width
+    look: dict[str, Any] = {"cmap": cmap, "edgecolors": color, "linewidths": width}
+    look["rasterized"] = count > MOST_VECTOR_CELLS if rasterized is None else rasterized
+    if count > MOST_BORDERS:  # no light seams between cells
+        look |= {"edgecolors": "face", "antialiaseds": False}
+    shown = np.array([path is not None for path in paths])
+    drawn = [path for path in paths if path is not None]
     collections = import_matplotlib("matplotlib.collections")
-    shown = np.array([len(rings) > 0 for rings in diagram.parts])
-    paths = [path_around(rings) for rings in diagram.parts if rings]
-    cells = collections.PathCollection(paths, array=values[shown], **options)
+    cells = collections.PathCollection(drawn, array=numbers[shown], **{**look, **options})
     ax.add_collection(cells)
-    return cells
+    show_colors(ax, cells, colorbar)

@@ -10,7 +10,8 @@ import numpy as np
 from sdot.frameworks import to_numpy
 from sdot.plan import OtPlan
 from sdot.plot.densities import plot_density
-from sdot.plot.diagrams import plot_diagram
+from sdot.plot.diagrams import draw_borders, draw_cells, plot_diagram
+from sdot.plot.discs import border_in_disc, path_outside
 from sdot.plot.figure import (
     MOST_ARROWS,
     MOST_BORDERS,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_plan"]
+
+_VEIL = 0.7  # how opaque what lies over the part of the density that is not used
 
 
 def plot_plan(
@@ -52,7 +55,8 @@ def plot_plan(
     Parameters
     ----------
     plan : OtPlan
-        From `sdot.optimal_transport_plan`.
+        From `sdot.optimal_transport_plan`. The cells of a partial one are cut by their discs, and
+        the rest of the density is faded.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     values : array_like, (n,), optional
@@ -108,16 +112,18 @@ def plot_plan(
         bar, shades = colorbar if values is None else False, "Purples" if cmap is None else cmap
         plot_density(plan.density, ax, cmap=shades, colorbar=bar)
     if cells or values is not None or (cells is None and count <= MOST_BORDERS):
-        plot_diagram(
-            diagram,
-            ax,
-            values=values,
-            sites=False,
-            color=color,
-            cmap="viridis" if cmap is None else cmap,
-            colorbar=colorbar if values is not None else False,
-            rasterized=rasterized,
-        )
+        look: dict[str, Any] = {"color": color, "rasterized": rasterized}
+        if values is not None:
+            look |= {"cmap": "viridis" if cmap is None else cmap, "colorbar": colorbar}
+        if plan.is_partial:
+            paths = list(map(border_in_disc, diagram.parts, places, to_numpy(plan.potentials)))
+            if values is None:
+                _add_veil(ax, paths, frame)
+                draw_borders(ax, [path for path in paths if path is not None], count, **look)
+            else:
+                draw_cells(ax, paths, values, **look)
+        else:
+            plot_diagram(diagram, ax, values=values, sites=False, **look)
     if arrows or (arrows is None and count <= MOST_ARROWS):
         _add_arrows(ax, places, ends)
     if sites or (sites is None and count <= MOST_DOTS):
@@ -132,6 +138,14 @@ def _frame_of(plan: OtPlan, places: FloatArray, ends: FloatArray) -> FloatArray:
     shown = [plan.density.box, places, ends[np.isfinite(ends).all(axis=1)]]
     corners = np.concatenate(shown)
     return np.array([corners.min(axis=0), corners.max(axis=0)])
+
+
+def _add_veil(ax: Any, paths: list[Any], frame: FloatArray) -> None:
+    """Fade all of the frame but what paths enclose."""
+    outside = path_outside([path for path in paths if path is not None], frame)
+    collections = import_matplotlib("matplotlib.collections")
+    look = {"facecolors": "white", "alpha": _VEIL, "linewidths": 0}
+    ax.add_collection(collections.PathCollection([outside], **look))
 
 
 def _add_arrows(ax: Any, starts: FloatArray, ends: FloatArray) -> None:
