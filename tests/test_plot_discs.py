@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures of partial plans: cells cut by discs, with arcs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Cells cut by discs, as in partial transport, as paths with true arcs.
 
 Rings keep the cell on their left. Where one leaves the disc, the border of what is in both goes on
